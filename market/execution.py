@@ -1,0 +1,265 @@
+"""The one physics: what the market does to an order and to a position, bar by bar.
+
+`fill` says what happened on a bar, `apply` keeps the books; both are compiled and pure. A label is a lone trade run
+through them, a backtest is a loop of fill, apply, decide, and the paper broker is the same `fill` on bars that arrive
+one at a time. Entry and exit are written nowhere else.
+
+Bars are bid prices: a long pays `open + spread` and leaves on the bid, a short enters on the bid and leaves on
+`price + spread`. Inside a bar: pending entry at the open; a barrier that the open has already passed fills there; then
+the stop, then the target (so a bar that touches both is a stop); then the time barrier at the close.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from market.compiled import compiled
+
+REASONS = ("none", "stop", "target", "time", "end")
+STOP, TARGET, TIME, END = 1, 2, 3, 4
+
+_TOUCH = 1e-6  # a price within a millionth of a tick of a barrier has touched it
+
+
+class Exits(NamedTuple):
+    """Barriers of a trade: multiples of the decision bar's ATR, and the bars after which time is up."""
+
+    take_profit: float
+    stop_loss: float
+    bars: int
+    atr_period: int = 14
+
+
+class Costs(NamedTuple):
+    """What trading an instrument costs, and the grid it trades on.
+
+    spread_floor, slippage, tick_size, pip_size and minimum_stop are in price units; commission is in USD per lot and
+    side; swaps are in points (ticks) per lot and night, positive where they are paid to the holder.
+    """
+
+    spread_floor: float
+    commission: float
+    slippage: float
+    swap_long: float
+    swap_short: float
+    tick_size: float
+    pip_size: float
+    minimum_stop: float
+    contract_size: float
+    lot_step: float
+    quote_currency: str = "USD"
+
+
+class Bar(NamedTuple):
+    """One bid bar, with the spread charged on it, the nights of swap that end in it and USD per quote currency."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    spread: float
+    nights: float
+    usd_per_quote: float
+
+
+class State(NamedTuple):
+    """A position (`side` 0 is flat) and the order for the next open (`order` 0 is none). Never changed in place.
+
+    `size` (lots) and `atr` are fixed at the decision; `swap` and `entry_cost` are in price units per unit.
+    """
+
+    side: int
+    order: int
+    size: float
+    atr: float
+    entry: float
+    stop: float
+    target: float
+    stop_distance: float
+    bars_held: int
+    swap: float
+    entry_cost: float
+
+
+class Fill(NamedTuple):
+    """What happened on one bar: an entry (`opened` ≠ 0), an exit (`reason` ≠ 0), both or neither.
+
+    `r` is net of all costs in multiples of the initial risk; `pnl` and `cost` are in USD.
+    """
+
+    opened: int
+    entry: float
+    stop: float
+    target: float
+    stop_distance: float
+    entry_cost: float
+    swap: float
+    reason: int
+    exit: float
+    r: float
+    pnl: float
+    cost: float
+
+
+FLAT = State(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0)
+
+
+@compiled
+def round_to_tick(price: float, tick_size: float) -> float:
+    """Return the price on the tick grid nearest to `price` (half up), as the double that its decimal form parses to."""
+    ticks = np.floor(price / tick_size + 0.5)
+    per_unit = np.floor(1.0 / tick_size + 0.5)
+    if abs(per_unit * tick_size - 1.0) < 1e-9:
+        return ticks / per_unit
+    return ticks * tick_size
+
+
+@compiled
+def stop_distance(atr: float, exits: Exits, costs: Costs) -> float:
+    """Return the distance from entry to stop: the multiple of ATR, at least the broker's minimum, up to a whole tick."""
+    distance = max(exits.stop_loss * atr, costs.minimum_stop)
+    ticks = max(np.ceil(distance / costs.tick_size - 1e-9), 1.0)
+    return round_to_tick(ticks * costs.tick_size, costs.tick_size)
+
+
+@compiled
+def target_distance(atr: float, exits: Exits, costs: Costs) -> float:
+    """Return the distance from entry to target: the multiple of ATR to the nearest tick, at least one."""
+    ticks = max(np.floor(exits.take_profit * atr / costs.tick_size + 0.5), 1.0)
+    return round_to_tick(ticks * costs.tick_size, costs.tick_size)
+
+
+@compiled
+def order(side: int, size: float, atr: float) -> State:
+    """Return the flat state that holds a market order of `size` lots for the next open."""
+    return State(0, side, size, atr, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0)
+
+
+@compiled
+def opened(state: State, bar: Bar, exits: Exits, costs: Costs) -> State:
+    """Return the position that the pending order becomes at the open of `bar`."""
+    side = state.order
+    entry_cost = costs.slippage + (bar.spread if side > 0 else 0.0)
+    entry = bar.open + side * entry_cost
+    distance = stop_distance(state.atr, exits, costs)
+    stop = round_to_tick(entry - side * distance, costs.tick_size)
+    target = round_to_tick(entry + side * target_distance(state.atr, exits, costs), costs.tick_size)
+    return State(side, 0, state.size, state.atr, entry, stop, target, distance, 0, 0.0, entry_cost)
+
+
+@compiled
+def touched(position: State, bar: Bar, last: bool, costs: Costs) -> tuple[int, float, float]:
+    """Return how and where `bar` ends the position: reason (0: it does not), price before slippage, slippage.
+
+    `last` says that this bar is the time barrier. Mirrored prices let one set of comparisons serve both sides.
+    """
+    side = position.side
+    ask = 0.0 if side > 0 else bar.spread
+    open_, close = side * (bar.open + ask), side * (bar.close + ask)
+    worst = side * ((bar.low if side > 0 else bar.high) + ask)
+    best = side * ((bar.high if side > 0 else bar.low) + ask)
+    stop, target = side * position.stop, side * position.target
+    near = _TOUCH * costs.tick_size
+    if open_ <= stop + near:
+        return STOP, side * open_, costs.slippage
+    if open_ >= target - near:
+        return TARGET, side * open_, 0.0
+    if worst <= stop + near:
+        return STOP, position.stop, costs.slippage
+    if best >= target - near:
+        return TARGET, position.target, 0.0
+    if last:
+        return TIME, side * close, costs.slippage
+    return 0, 0.0, 0.0
+
+
+@compiled
+def settle(position: State, reason: int, price: float, slippage: float, bar: Bar, costs: Costs) -> Fill:
+    """Return the fill that closes the position at `price` less adverse `slippage`, with its net R, pnl and cost."""
+    side = position.side
+    exit_ = price - side * slippage
+    commission = 2.0 * costs.commission / (costs.contract_size * bar.usd_per_quote)
+    gain = side * (exit_ - position.entry) + position.swap - commission
+    paid = position.entry_cost + slippage + (0.0 if side > 0 else bar.spread) + commission - position.swap
+    money = costs.contract_size * position.size * bar.usd_per_quote
+    r = gain / position.stop_distance
+    return Fill(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, reason, exit_, r, gain * money, paid * money)
+
+
+@compiled
+def liquidate(position: State, reason: int, bar: Bar, costs: Costs) -> Fill:
+    """Return the fill of closing the position at the close of `bar`: what it is worth, marked to what it would fetch."""
+    price = bar.close + (0.0 if position.side > 0 else bar.spread)
+    return settle(position, reason, price, costs.slippage, bar, costs)
+
+
+@compiled
+def fill(state: State, bar: Bar, exits: Exits, costs: Costs) -> Fill:
+    """Return what the market does on `bar` to the pending order and to the position of `state`."""
+    position = opened(state, bar, exits, costs) if state.order != 0 else state
+    if position.side == 0:
+        return Fill(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0.0, 0.0)
+    reason, price, slippage = touched(position, bar, position.bars_held + 1 >= exits.bars, costs)
+    closing = settle(position, reason, price, slippage, bar, costs)
+    night = (costs.swap_long if position.side > 0 else costs.swap_short) * costs.tick_size * bar.nights
+    return Fill(
+        state.order,
+        position.entry,
+        position.stop,
+        position.target,
+        position.stop_distance,
+        position.entry_cost,
+        night if reason == 0 else 0.0,
+        reason,
+        closing.exit if reason != 0 else 0.0,
+        closing.r if reason != 0 else 0.0,
+        closing.pnl if reason != 0 else 0.0,
+        closing.cost if reason != 0 else 0.0,
+    )
+
+
+@compiled
+def apply(state: State, fill: Fill) -> State:
+    """Return the state after `fill`: flat after an exit, the new position after an entry, one bar older otherwise."""
+    if fill.reason != 0:
+        return State(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0)
+    side = fill.opened if fill.opened != 0 else state.side
+    if side == 0:
+        return state
+    return State(
+        side,
+        0,
+        state.size,
+        state.atr,
+        fill.entry,
+        fill.stop,
+        fill.target,
+        fill.stop_distance,
+        state.bars_held + 1,
+        state.swap + fill.swap,
+        fill.entry_cost,
+    )
+
+
+def usd_per_quote(bars: pd.DataFrame, costs: Costs) -> np.ndarray:
+    """Return USD per unit of quote currency at each bar (float64).
+
+    1 where the quote currency is USD; the column `usd_per_quote` of `bars` where it stands; else the inverse of the
+    close, which is right for an instrument whose base currency is USD (USDJPY).
+    """
+    if costs.quote_currency == "USD":
+        return np.ones(len(bars))
+    if "usd_per_quote" in bars:
+        return bars["usd_per_quote"].to_numpy(dtype=np.float64)
+    return 1.0 / bars["close"].to_numpy(dtype=np.float64)
+
+
+def as_floats(costs: Costs) -> Costs:
+    """Return `costs` with every number a float, so that a kernel is compiled once.
+
+    >>> as_floats(Costs(0, 0, 0, 0, 0, 0.01, 0.1, 0, 100, 0.01)).contract_size
+    100.0
+    """
+    numbers = {name: float(value) for name, value in costs._asdict().items() if name != "quote_currency"}
+    return Costs(**numbers, quote_currency=costs.quote_currency)

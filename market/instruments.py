@@ -1,0 +1,105 @@
+"""Instruments: what is traded, on what grid, at what cost. `config/instruments.toml` is the one cost table."""
+
+import re
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from market import settings, timeframe
+from market.errors import UsageError, nearest
+from market.execution import Costs, as_floats
+from market.settings import NotNegative, Positive
+
+SIMULATED = "SIM_"
+_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,31}")
+
+
+class _Table(settings.Settings):
+    description: str
+    market: Literal["metal", "index", "forex", "crypto"]
+    aliases: list[str] = []
+    quote_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    tick_size: Positive
+    pip_size: Positive
+    contract_size: Positive
+    lot_step: Positive
+    minimum_stop: NotNegative
+    spread_floor: NotNegative
+    commission: NotNegative
+    slippage: NotNegative
+    swap_long: float
+    swap_short: float
+    price_range: tuple[Positive, Positive]
+
+
+class Instrument(NamedTuple):
+    """An instrument: its symbol, the market whose hours it keeps, its costs, and where its price has been since 2000."""
+
+    symbol: str
+    description: str
+    market: str
+    aliases: tuple[str, ...]
+    costs: Costs
+    price_range: tuple[float, float]
+
+
+class Series(NamedTuple):
+    """A series: an instrument at a timeframe. `simulated` ones are named `SIM_…` and live apart."""
+
+    symbol: str
+    timeframe: timeframe.Timeframe
+    simulated: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the name that files, the registry and logs use, as in `XAUUSD_15T`."""
+        return f"{SIMULATED if self.simulated else ''}{self.symbol}_{self.timeframe.name}"
+
+
+def instruments() -> dict[str, Instrument]:
+    """Return all instruments by symbol; raises UsageError naming what is wrong in the table."""
+    return {symbol: _instrument(symbol, values) for symbol, values in settings.read_toml("instruments").items()}
+
+
+def instrument(name: str) -> Instrument:
+    """Return the instrument that `name`, a symbol or an alias, means.
+
+    Raises UsageError for a malformed or unknown name, with the nearest known one.
+    """
+    if not _SYMBOL.fullmatch(name):
+        hint = f" Write {name.upper()}." if _SYMBOL.fullmatch(name.upper()) else ""
+        raise UsageError(f"{name!r} is not a symbol: wanted capital letters, digits, dot, dash or underscore.{hint}")
+    known = instruments()
+    by_alias = {alias: symbol for symbol, one in known.items() for alias in one.aliases}
+    symbol = by_alias.get(name, name)
+    if symbol not in known:
+        raise UsageError(
+            f"Unknown symbol {name!r}: config/instruments.toml has {', '.join(known)}."
+            f"{nearest(name, [*known, *by_alias])}"
+        )
+    return known[symbol]
+
+
+def series(symbol: str, timeframe_name: str) -> Series:
+    """Return the series of a symbol (or alias, or `SIM_` symbol) at a timeframe as people type it."""
+    simulated = symbol.startswith(SIMULATED)
+    return Series(instrument(symbol.removeprefix(SIMULATED)).symbol, timeframe.parse(timeframe_name), simulated)
+
+
+def series_named(name: str) -> Series:
+    """Return the series that a name such as `XAUUSD_15T` or `SIM_XAUUSD_15T` means."""
+    symbol, _, timeframe_name = name.rpartition("_")
+    if not symbol:
+        raise UsageError(f"{name!r} is not a series: wanted SYMBOL_TIMEFRAME as in XAUUSD_15T.")
+    return series(symbol, timeframe_name)
+
+
+def _instrument(symbol: str, values: dict[str, object]) -> Instrument:
+    table = settings.validated(values, _Table, f"config/instruments.toml [{symbol}]")
+    if table.quote_currency != "USD" and not symbol.startswith("USD"):
+        raise UsageError(
+            f"config/instruments.toml [{symbol}]: quote_currency {table.quote_currency} needs USD as the base currency, "
+            "so that its own price converts to USD."
+        )
+    costs = as_floats(Costs(**{name: getattr(table, name) for name in Costs._fields}))
+    return Instrument(symbol, table.description, table.market, tuple(table.aliases), costs, table.price_range)

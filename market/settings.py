@@ -1,0 +1,234 @@
+"""Settings: one TOML file per concern, checked whole, every problem named at once.
+
+`ASSAY_CONFIG` names the folder of the files (default `./config`), `ASSAY_HOME` where everything made at run time lives
+(default `./data`). Layered files inherit default → timeframe → symbol → series, and remember where a value came from.
+"""
+
+import datetime as dt
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from market import timeframe
+from market.errors import UsageError, nearest
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, strict=True)]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+_VARIABLES = {"ASSAY_CONFIG", "ASSAY_HOME"}
+
+
+class Settings(BaseModel):
+    """What every settings table is: closed, immutable, without NaN or infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Research(Settings):
+    """What is judged on what: the windows, the folds and the gaps between them."""
+
+    history_start: dt.date
+    cut_off: dt.date
+    oos_months: Count
+    folds: Annotated[int, Field(ge=2, strict=True)]
+    purge: Annotated[int, Field(ge=0, strict=True)]
+    embargo: Annotated[int, Field(ge=0, strict=True)]
+    minimum_rows: Count
+    inner_folds: Annotated[int, Field(ge=2, strict=True)]
+    inner_holdout: Annotated[float, Field(gt=0, lt=1)]
+    recipe: str
+    seed: Annotated[int, Field(ge=0, strict=True)]
+
+
+class Labels(Settings):
+    """Triple barriers, in multiples of ATR and in bars."""
+
+    take_profit: Positive
+    stop_loss: Positive
+    bars: Count
+    atr_period: Count
+
+
+class PolicyAndRisk(Settings):
+    """When a score becomes a trade, and how large it is."""
+
+    cooldown: Annotated[int, Field(ge=0, strict=True)]
+    max_spread_atr: Positive
+    blocked_sessions: list[Literal["asia", "london", "new_york"]]
+    min_confidence: Annotated[float, Field(ge=0, le=1)]
+    equity: Positive
+    per_trade: Share
+    open_risk: Share
+    daily_loss: Share
+    max_trades_per_day: Count
+    max_consecutive_losses: Count
+
+
+class Thresholds(Settings):
+    """Fixed thresholds on the directional score."""
+
+    long: Annotated[float, Field(ge=0.5, le=1)]
+    short: Annotated[float, Field(ge=0, le=0.5)]
+
+
+class Recipe(Settings):
+    """Feature groups, members with weights, thresholds, and how many features a fold may choose."""
+
+    groups: list[str]
+    members: dict[Literal["xgboost", "lightgbm", "logistic", "random_forest"], Positive] = Field(min_length=1)
+    thresholds: Literal["fitted"] | Thresholds
+    features: Count
+
+    @model_validator(mode="after")
+    def _weights_sum_to_one(self) -> "Recipe":
+        if abs(sum(self.members.values()) - 1.0) > 1e-9:
+            raise ValueError(f"member weights sum to {sum(self.members.values()):g}, wanted 1")
+        return self
+
+
+class Gates(Settings):
+    """Bounds of the go-live benchmarks."""
+
+    profit_factor: Positive
+    max_drawdown: Share
+    sharpe_per_trade: float
+    win_rate: Share
+    trades: Count
+    fold_profit_factor_variation: Positive
+
+
+class Setting(NamedTuple):
+    """An effective value and the file and table that it comes from."""
+
+    value: Any
+    origin: str
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_LAYERED: dict[str, type[Settings]] = {"research": Research, "labels": Labels, "policy": PolicyAndRisk}
+
+
+def home() -> Path:
+    """Return the folder of everything made at run time (`ASSAY_HOME`, default `./data`)."""
+    return Path(_environment("ASSAY_HOME", "data")).resolve()
+
+
+def config_folder() -> Path:
+    """Return the folder of the settings files (`ASSAY_CONFIG`, default `./config`)."""
+    folder = Path(_environment("ASSAY_CONFIG", "config")).resolve()
+    if not folder.is_dir():
+        raise UsageError(f"No configuration folder at {folder}: run from the project or set ASSAY_CONFIG.")
+    return folder
+
+
+def research(symbol: str, timeframe_name: str) -> Research:
+    """Return the effective research settings of a series."""
+    return _layered("research", symbol, timeframe_name, Research)
+
+
+def labels(symbol: str, timeframe_name: str) -> Labels:
+    """Return the effective barriers of a series."""
+    return _layered("labels", symbol, timeframe_name, Labels)
+
+
+def policy(symbol: str, timeframe_name: str) -> PolicyAndRisk:
+    """Return the effective policy and risk of a series."""
+    return _layered("policy", symbol, timeframe_name, PolicyAndRisk)
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe `name`; raises UsageError with the nearest known one."""
+    return validated(_named("recipes", name), Recipe, f"config/recipes.toml [{name}]")
+
+
+def gates(profile: str = "six") -> Gates:
+    """Return the bounds of the gate profile `profile`."""
+    return validated(_named("gates", profile), Gates, f"config/gates.toml [{profile}]")
+
+
+def effective(symbol: str, timeframe_name: str) -> dict[str, dict[str, Setting]]:
+    """Return every effective layered value of a series by file, with where it comes from."""
+    merged = {}
+    for file, model in _LAYERED.items():
+        _layered(file, symbol, timeframe_name, model)
+        merged[file] = _merge(file, symbol, timeframe_name)
+    return merged
+
+
+def read_toml(name: str) -> dict[str, Any]:
+    """Return the tables of `config/<name>.toml`; raises UsageError naming the line that does not parse."""
+    path = config_folder() / f"{name}.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"No settings file {path}: restore it from the project.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}.") from None
+
+
+def validated(values: Mapping[str, Any], model: type[Model], where: str) -> Model:
+    """Return `values` as `model`, or raise one UsageError that names every problem, with did-you-mean for keys."""
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        problems = "; ".join(_problem(dict(details), model.model_fields) for details in error.errors())
+        raise UsageError(f"{where}: {problems}.") from None
+
+
+def _problem(details: dict[str, Any], known: Iterable[str]) -> str:
+    key = ".".join(str(part) for part in details["loc"])
+    if details["type"] == "extra_forbidden":
+        return f"unknown key {key!r}.{nearest(key, known)}".rstrip(".")
+    if details["type"] == "missing":
+        return f"key {key!r} is missing"
+    return f"{key or 'value'} = {details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
+
+
+def _environment(name: str, default: str) -> str:
+    unknown = [key for key in os.environ if key.startswith("ASSAY_") and key not in _VARIABLES]
+    if unknown:
+        raise UsageError(f"Unknown environment variable {unknown[0]}.{nearest(unknown[0], _VARIABLES)}")
+    value = os.environ.get(name, default)
+    if not value:
+        raise UsageError(f"{name} is set but empty: unset it or give a path.")
+    return value
+
+
+def _named(file: str, name: str) -> dict[str, Any]:
+    tables = read_toml(file)
+    if name not in tables:
+        raise UsageError(f"No [{name}] in config/{file}.toml: there are {', '.join(tables)}.{nearest(name, tables)}")
+    return dict(tables[name])
+
+
+def _layered(file: str, symbol: str, timeframe_name: str, model: type[Model]) -> Model:
+    merged = _merge(file, symbol, timeframe_name)
+    values = {key: setting.value for key, setting in merged.items()}
+    origins = sorted({setting.origin for setting in merged.values()})
+    return validated(values, model, ", ".join(origins))
+
+
+def _merge(file: str, symbol: str, timeframe_name: str) -> dict[str, Setting]:
+    tables = read_toml(file)
+    _check_layers(file, tables)
+    merged: dict[str, Setting] = {}
+    for layer in ("default", timeframe_name, symbol, f"{symbol}_{timeframe_name}"):
+        origin = f"config/{file}.toml [{layer}]"
+        merged |= {key: Setting(value, origin) for key, value in tables.get(layer, {}).items()}
+    return merged
+
+
+def _check_layers(file: str, tables: Mapping[str, Any]) -> None:
+    symbols = set(read_toml("instruments"))
+    series = {f"{symbol}_{name}" for symbol in symbols for name in timeframe.TIMEFRAMES}
+    known = {"default", *timeframe.TIMEFRAMES, *symbols, *series}
+    for layer in tables:
+        if layer not in known and not layer.startswith("SIM_"):
+            raise UsageError(f"config/{file}.toml: unknown table [{layer}].{nearest(layer, known)}")

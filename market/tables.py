@@ -1,0 +1,252 @@
+"""Our tables on disk: one schema each, checked on write and on read, with checksums and a manifest beside the data.
+
+A table `x.parquet` is real only with its `x.manifest.json`: data is written aside and renamed, then the manifest, so a
+kill at any instant leaves the old table or the new one. The manifest carries the hashes that lead from raw bars to a
+model: of the bytes, of the inputs, of the configuration and of the code.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from market.errors import DataError
+
+
+class Schema(NamedTuple):
+    """A table's name, its key columns and the dtypes of the columns it must have; more are allowed where `open`."""
+
+    name: str
+    key: str
+    columns: dict[str, str]
+    open: bool = False
+
+
+_F8, _I1, _TS, _TEXT = "float64", "int8", "datetime64[us, UTC]", "str"
+_PRICES = dict.fromkeys(("open", "high", "low", "close", "volume", "spread"), _F8)
+_LABELS = {"t1_long": _TS, "t1_short": _TS, "y": _I1, "r_long": _F8, "r_short": _F8, "reason_long": _TEXT}
+_LABELS |= {"reason_short": _TEXT, "atr": _F8, "weight": _F8}
+_TRADES = {"t_exit": _TS, "side": _I1} | dict.fromkeys(
+    ("size", "entry", "exit", "stop", "target", "cost", "r", "pnl"), _F8
+)
+_TRADES |= {"reason": _TEXT, "score": _F8}
+
+BARS = Schema("bars", "ts", _PRICES, open=True)
+FEATURES = Schema("features", "ts", {}, open=True)
+LABELS = Schema("labels", "ts", _LABELS)
+PREDICTIONS = Schema(
+    "predictions", "ts", {"p_down": _F8, "p_flat": _F8, "p_up": _F8, "fold": "int64", "recipe": _TEXT}
+)
+SCORE = Schema("score", "ts", dict.fromkeys(("score", "expected_r_long", "expected_r_short", "confidence"), _F8))
+TRADES = Schema("trades", "t_entry", _TRADES)
+EQUITY = Schema("equity", "ts", {"equity": _F8, "open_risk": _F8})
+
+
+class Manifest(BaseModel):
+    """What stands beside a table: enough to verify it and to know what it was made from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    table: str
+    rows: int
+    first: str | None
+    last: str | None
+    sha256: str
+    inputs: dict[str, str]
+    config_sha256: str
+    code_sha256: str
+    facts: dict[str, Any]
+
+
+def sha256_of(value: Any) -> str:
+    """Return the SHA-256 of bytes, or of anything else as canonical JSON.
+
+    >>> sha256_of({"b": 1, "a": 2}) == sha256_of({"a": 2, "b": 1})
+    True
+    """
+    if not isinstance(value, bytes):
+        value = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str).encode()
+    return hashlib.sha256(value).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, read in constant memory."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it becomes `path` durably, otherwise it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield aside
+        with aside.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        aside.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that nothing half-written is ever visible."""
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a binary file so that nothing half-written is ever visible."""
+    with written_aside(path) as aside:
+        aside.write_bytes(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with sorted keys; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def manifest_path(path: Path) -> Path:
+    """Return where the manifest of the table at `path` stands."""
+    return path.with_suffix(".manifest.json")
+
+
+def write_table(
+    path: Path,
+    frame: pd.DataFrame,
+    schema: Schema,
+    *,
+    inputs: Mapping[str, str],
+    config_sha256: str,
+    code_sha256: str,
+    facts: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Check `frame` (indexed by the schema's key) and write it with its manifest; both appear whole or not at all.
+
+    Raises DataError naming the first broken promise. `facts` is whatever a reader should know (JSON values).
+    """
+    check(frame, schema, str(path))
+    table = pa.Table.from_pandas(frame.reset_index(), preserve_index=False).replace_schema_metadata()
+    with written_aside(path) as aside:
+        pq.write_table(table, aside, compression="zstd", write_page_checksum=True, row_group_size=65_536)
+        sha256 = sha256_of_file(aside)
+        manifest_path(path).unlink(missing_ok=True)
+    key = frame.index
+    manifest = Manifest(
+        table=schema.name,
+        rows=len(frame),
+        first=key[0].isoformat() if len(frame) else None,
+        last=key[-1].isoformat() if len(frame) else None,
+        sha256=sha256,
+        inputs=dict(inputs),
+        config_sha256=config_sha256,
+        code_sha256=code_sha256,
+        facts=dict(facts or {}),
+    )
+    write_json(manifest_path(path), manifest.model_dump())
+    return manifest
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """Return the manifest of the table at `path`, or None where the table or its manifest is not there."""
+    beside = manifest_path(path)
+    if not (path.exists() and beside.exists()):
+        return None
+    try:
+        return Manifest.model_validate_json(beside.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise DataError(f"{beside} is not a manifest of this version: delete {path} and make it again.") from error
+
+
+def read_table(path: Path, schema: Schema, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return the table at `path` indexed by its key, verified against its manifest and schema.
+
+    `columns` limits what is read. Raises DataError where the file is missing, changed, corrupt or of another shape.
+    """
+    manifest = read_manifest(path)
+    if manifest is None:
+        raise DataError(f"No {schema.name} table at {path}: make it first.")
+    found = sha256_of_file(path)
+    if found != manifest.sha256:
+        raise DataError(
+            f"{path} was changed after it was written: sha256 {found[:12]}…, manifest {manifest.sha256[:12]}…. "
+            "Delete it and make it again."
+        )
+    wanted = None if columns is None else [schema.key, *columns]
+    table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
+    frame = table.to_pandas().set_index(schema.key)
+    if columns is None:
+        check(frame, schema, str(path))
+    return frame
+
+
+def check(frame: pd.DataFrame, schema: Schema, where: str) -> None:
+    """Raise DataError at the first promise of `schema` that `frame` breaks."""
+    missing = [name for name in schema.columns if name not in frame]
+    surplus = [] if schema.open else [name for name in frame if name not in schema.columns]
+    if missing or surplus:
+        raise DataError(f"{where}: {schema.name} lacks columns {missing or 'none'}, has surplus {surplus or 'none'}.")
+    _check_key(frame.index, schema, where)
+    for name, dtype in schema.columns.items():
+        if str(frame[name].dtype) != dtype:
+            raise DataError(f"{where}: {schema.name}.{name} is {frame[name].dtype}, wanted {dtype}.")
+    promise = _PROMISES.get(schema.name)
+    if promise is not None and len(frame):
+        promise(frame, where)
+
+
+def _check_key(key: pd.Index, schema: Schema, where: str) -> None:
+    if key.name != schema.key or str(key.dtype) != _TS:
+        raise DataError(f"{where}: {schema.name} is keyed by {key.name!r} ({key.dtype}), wanted {schema.key!r} ({_TS}).")
+    if not key.is_monotonic_increasing or not key.is_unique:
+        raise DataError(f"{where}: the stamps of {schema.name} must increase strictly; sort them and remove duplicates.")
+
+
+def _first(bad: np.ndarray, frame: pd.DataFrame) -> str:
+    return f"{int(bad.sum())} rows, first at {frame.index[int(np.argmax(bad))]}"
+
+
+def _promise_bars(frame: pd.DataFrame, where: str) -> None:
+    open_, high, low, close = (frame[name].to_numpy() for name in ("open", "high", "low", "close"))
+    broken = {
+        "a price that is not positive and finite": ~(np.isfinite(frame[list(_PRICES)[:4]]).all(axis=1) & (low > 0)),
+        "low above open or close": low > np.minimum(open_, close),
+        "high below open or close": high < np.maximum(open_, close),
+        "a spread that is negative or not finite": ~(np.isfinite(frame["spread"]) & (frame["spread"] >= 0)),
+        "a volume that is negative or not finite": ~(np.isfinite(frame["volume"]) & (frame["volume"] >= 0)),
+    }
+    for what, bad in broken.items():
+        if np.any(bad):
+            raise DataError(f"{where}: bars have {what} ({_first(np.asarray(bad), frame)}).")
+
+
+def _promise_features(frame: pd.DataFrame, where: str) -> None:
+    for name in frame:
+        values = frame[name].to_numpy()
+        if values.dtype != np.float32:
+            raise DataError(f"{where}: feature {name} is {values.dtype}, wanted float32.")
+        if np.isinf(values).any():
+            raise DataError(f"{where}: feature {name} is infinite ({_first(np.isinf(values), frame)}).")
+
+
+def _promise_labels(frame: pd.DataFrame, where: str) -> None:
+    bad = (frame["t1_long"] <= frame.index).to_numpy() | (frame["t1_short"] <= frame.index).to_numpy()
+    if bad.any():
+        raise DataError(f"{where}: a label ends before its row is known ({_first(bad, frame)}).")
+
+
+_PROMISES = {"bars": _promise_bars, "features": _promise_features, "labels": _promise_labels}

@@ -1,0 +1,84 @@
+"""Bars as the arrays that kernels read, with the calendar of their market worked out once."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from market import sessions
+from market.atr import atr
+from market.compiled import compiled
+from market.errors import DataError
+from market.execution import Bar, Costs, usd_per_quote
+
+DEFAULT_MARKET = "forex"
+
+_NEEDED = ("open", "high", "low", "close", "spread")
+
+
+class Tape(NamedTuple):
+    """Arrays of one length, a value a bar: prices, charged spread, and what the session clock says of its close."""
+
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+    spread: np.ndarray
+    nights: np.ndarray
+    usd_per_quote: np.ndarray
+    atr: np.ndarray
+    day: np.ndarray
+    session: np.ndarray
+    shut: np.ndarray
+
+
+def tape(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAULT_MARKET) -> Tape:
+    """Return the arrays of `bars` (indexed by or carrying `ts`, UTC close stamps) for kernels.
+
+    `atr` is NaN in its warm-up; `nights` is the swap charged between the previous stamp and this one; `shut` is where
+    the market closes at the stamp. Raises DataError for missing columns or NaN prices.
+    """
+    bars = indexed(bars)
+    missing = [name for name in _NEEDED if name not in bars]
+    if missing:
+        raise DataError(f"Bars lack the columns {', '.join(missing)}; found {', '.join(map(str, bars.columns))}.")
+    prices = [np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in _NEEDED]
+    for name, values in zip(_NEEDED, prices, strict=True):
+        if not np.isfinite(values).all():
+            raise DataError(f"Bars have a {name} that is not finite at {bars.index[int(np.argmin(np.isfinite(values)))]}.")
+    ts = pd.DatetimeIndex(bars.index)
+    return Tape(
+        *prices,
+        nights=sessions.swap_nights(ts, market),
+        usd_per_quote=usd_per_quote(bars, costs),
+        atr=atr(bars, atr_period),
+        day=sessions.trading_day(ts, market),
+        session=sessions.session(ts),
+        shut=sessions.closes_at(ts, market),
+    )
+
+
+def indexed(bars: pd.DataFrame) -> pd.DataFrame:
+    """Return `bars` indexed by `ts`; raises DataError where stamps are not UTC or do not increase strictly."""
+    if "ts" in bars.columns:
+        bars = bars.set_index("ts")
+    ts = bars.index
+    if not isinstance(ts, pd.DatetimeIndex) or str(ts.tz) != "UTC":
+        raise DataError("Bars need `ts`, the UTC close stamp, as index or column.")
+    if not (ts.is_monotonic_increasing and ts.is_unique):
+        raise DataError("The stamps of bars must increase strictly: sort them and remove duplicates.")
+    return bars
+
+
+@compiled
+def bar_at(tape: Tape, i: int) -> Bar:
+    """Return bar `i` of the tape."""
+    return Bar(
+        tape.open[i],
+        tape.high[i],
+        tape.low[i],
+        tape.close[i],
+        tape.spread[i],
+        tape.nights[i],
+        tape.usd_per_quote[i],
+    )
