@@ -51,8 +51,8 @@ def on_day(memory: Day, day: int, equity: float, risk: Risk) -> Day:
 
 @compiled
 def after_exit(memory: Day, pnl: float) -> Day:
-    """Return the memory after a trade closed with `pnl` USD; a break-even trade ends no streak and makes none."""
-    losses = memory.losses + 1 if pnl < 0.0 else (0 if pnl > 0.0 else memory.losses)
+    """Return the memory after a trade closed with `pnl` USD; only a loss continues a losing streak."""
+    losses = memory.losses + 1 if pnl < 0.0 else 0
     return Day(memory.day, memory.equity, memory.realised + pnl, memory.trades, losses)
 
 

@@ -1,0 +1,1 @@
+"""The thin runner: what was judged is what trades. Not built yet."""

@@ -1,0 +1,1 @@
+"""The floor: bars, time, instruments, costs, the one physics of a fill, and tables on disk."""

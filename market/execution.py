@@ -19,6 +19,7 @@ from market.compiled import compiled
 REASONS = ("none", "stop", "target", "time", "end")
 STOP, TARGET, TIME, END = 1, 2, 3, 4
 
+_NOTHING = 1e-9  # a result below a billionth of the risk is rounding, neither a gain nor a loss
 _TOUCH = 1e-6  # a price within a millionth of a tick of a barrier has touched it
 
 
@@ -184,6 +185,8 @@ def settle(position: State, reason: int, price: float, slippage: float, bar: Bar
     paid = position.entry_cost + slippage + (0.0 if side > 0 else bar.spread) + commission - position.swap
     money = costs.contract_size * position.size * bar.usd_per_quote
     r = gain / position.stop_distance
+    if abs(r) < _NOTHING:
+        gain, r = 0.0, 0.0
     return Fill(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, reason, exit_, r, gain * money, paid * money)
 
 

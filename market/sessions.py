@@ -86,7 +86,7 @@ def swap_nights(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
         freq="B",
     )
     rolls = (days + pd.Timedelta(minutes=hours.roll_minute)).tz_localize(hours.zone).tz_convert("UTC")
-    nights = np.where(days.weekday == hours.triple_weekday, 3.0, 1.0)
+    nights = np.where(days.day_of_week == hours.triple_weekday, 3.0, 1.0)
     charged = np.r_[0.0, np.cumsum(nights)]
     upto = charged[np.searchsorted(rolls.as_unit("us").asi8, stamps.as_unit("us").asi8, side="right")]
     return np.diff(upto, prepend=upto[0])

@@ -1,0 +1,1 @@
+"""What you type: the command line and the stages that it runs."""

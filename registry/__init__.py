@@ -1,0 +1,1 @@
+"""What we vouch for: gates, remedies, cards, bundles, the ledger of trials, tracking and promotion."""

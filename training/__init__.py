@@ -1,0 +1,1 @@
+"""Data → model: splits, selection, members, the walk-forward and the final ensemble."""

@@ -1,0 +1,90 @@
+"""The feature groups: one file each, entered in `GROUPS`.
+
+A group is a module with `LOOKBACK` (own bars that stand behind a row, the row included: a whole number, or one for each
+timeframe name where it depends on that) and `compute(bars) -> DataFrame` of float64 columns with bare names. A group
+that means nothing without volume says `NEEDS_VOLUME = True`. Row t may depend on bars up to t alone, and computed on
+the LOOKBACK bars that end at t it must equal full history: whole numbers exactly, the rest within 1e-9 of the column's
+standard deviation. To add a group, write the file and enter it here; the contract tests run over every member.
+"""
+
+from collections.abc import Sequence
+from types import ModuleType
+
+import pandas as pd
+
+from feature_store.groups import (
+    calendar,
+    candlestick,
+    context,
+    cycle,
+    microstructure,
+    momentum,
+    price_statistics,
+    range_structure,
+    regime,
+    trend,
+    volatility,
+    volume,
+)
+from market.errors import UsageError, nearest
+from market.timeframe import Timeframe, infer
+
+GROUPS: dict[str, ModuleType] = {
+    "momentum": momentum,
+    "trend": trend,
+    "volatility": volatility,
+    "volume": volume,
+    "cycle": cycle,
+    "candlestick": candlestick,
+    "price_statistics": price_statistics,
+    "range_structure": range_structure,
+    "microstructure": microstructure,
+    "calendar": calendar,
+    "regime": regime,
+    "context": context,
+}
+
+
+def chosen(groups: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the group names asked for in the order of `GROUPS`; all of them for None or an empty sequence.
+
+    Raises UsageError for an unknown name, with the nearest known one.
+    """
+    wanted = tuple(groups) if groups is not None and len(groups) else tuple(GROUPS)
+    for name in wanted:
+        if name not in GROUPS:
+            raise UsageError(f"Unknown feature group {name!r}: choose from {', '.join(GROUPS)}.{nearest(name, GROUPS)}")
+    return tuple(name for name in GROUPS if name in wanted)
+
+
+def groups_for(has_volume: bool) -> tuple[str, ...]:
+    """Return the groups that a series supports: without volume, those that need it are left out.
+
+    >>> set(groups_for(True)) - set(groups_for(False))
+    {'volume'}
+    """
+    return tuple(name for name, group in GROUPS.items() if has_volume or not getattr(group, "NEEDS_VOLUME", False))
+
+
+def lookback(groups: Sequence[str] | None = None, timeframe: Timeframe | None = None) -> int:
+    """Return the own bars that the last row of `groups` needs; without a timeframe, what suffices for any of them.
+
+    >>> lookback(["calendar"]), lookback() <= 3000
+    (2, True)
+    """
+    return max(_bars(GROUPS[name].LOOKBACK, timeframe) for name in chosen(groups))
+
+
+def timeframe_of(bars: pd.DataFrame, groups: Sequence[str] | None = None) -> Timeframe | None:
+    """Return the timeframe of bars indexed by `ts` where the lookback of a group depends on it, else None.
+
+    Raises DataError where it depends on it and the stamps do not tell.
+    """
+    depends = any(isinstance(GROUPS[name].LOOKBACK, dict) for name in chosen(groups))
+    return infer(pd.DatetimeIndex(bars.index)) if depends else None
+
+
+def _bars(declared: int | dict[str, int], timeframe: Timeframe | None) -> int:
+    if isinstance(declared, int):
+        return declared
+    return max(declared.values()) if timeframe is None else declared[timeframe.name]

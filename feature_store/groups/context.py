@@ -1,0 +1,96 @@
+"""Context: the same indicators on coarser bars, of the next two timeframes of the ladder and of the day.
+
+Only completed coarse bars count: they are joined as of their close stamps, so what a row sees of a coarser timeframe
+was knowable at the row's own `ts`. Indicators look at a fixed number of coarse bars, so that a tail of LOOKBACK own
+bars gives the same bits as full history; where the day does not fit into 3,000 own bars, the window is shorter and the
+column's name says so. Distances are in the mean true range of the coarse window; 0 if nothing moved.
+"""
+
+import numpy as np
+import pandas as pd
+
+from feature_store.arrays import arrays, change, log_return, ratio, true_range
+from feature_store.window_lines import window_fit
+from feature_store.window_moments import window_deviation, window_mean, window_sum
+from feature_store.window_order import window_highest
+from market.timeframe import DAY, TIMEFRAMES, Timeframe, infer, resample
+
+_WINDOW = 20
+_MOST_BARS = 3000
+
+
+def coarser(timeframe: Timeframe) -> tuple[Timeframe, ...]:
+    """Return the timeframes that a row sees: the next two of the ladder, and the day.
+
+    >>> [seen.name for seen in coarser(TIMEFRAMES["15T"])], [seen.name for seen in coarser(TIMEFRAMES["4H"])]
+    (['30T', '1H', 'D'], ['D'])
+    """
+    above = [other for other in TIMEFRAMES.values() if other.minutes > timeframe.minutes]
+    return (*above[:2], DAY) if timeframe.minutes < DAY.minutes else ()
+
+
+def window(timeframe: Timeframe, coarse: Timeframe) -> int:
+    """Return how many coarse bars the indicators look at: 20, or what fits into 3,000 own bars.
+
+    Besides the window, an indicator needs the coarse bar before it, and the row's own coarse bar is unfinished.
+
+    >>> window(TIMEFRAMES["15T"], DAY), window(TIMEFRAMES["5T"], DAY), window(TIMEFRAMES["1T"], DAY)
+    (20, 8, 0)
+    """
+    return min(_WINDOW, _MOST_BARS // (coarse.minutes // timeframe.minutes) - 2)
+
+
+def _bars_needed(timeframe: Timeframe) -> int:
+    return max((window(timeframe, coarse) + 2) * (coarse.minutes // timeframe.minutes) for coarse in coarser(timeframe))
+
+
+LOOKBACK = {name: _bars_needed(timeframe) for name, timeframe in TIMEFRAMES.items()}
+
+
+def compute(bars: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of each coarser timeframe at each bar (float64, NaN until the first window is complete)."""
+    own = infer(pd.DatetimeIndex(bars.index))
+    tables = [_as_known(bars, own, coarse) for coarse in coarser(own)]
+    return pd.concat(tables, axis=1) if tables else pd.DataFrame(index=bars.index)
+
+
+def _as_known(bars: pd.DataFrame, own: Timeframe, coarse: Timeframe) -> pd.DataFrame:
+    """Return the coarse columns as of each own close: those of the newest coarse bar with a stamp at or before it."""
+    completed = resample(bars, coarse)
+    span = window(own, coarse)
+    newest = np.searchsorted(completed.index.as_unit("us").asi8, bars.index.as_unit("us").asi8, side="right")
+    known = {name: np.r_[np.nan, values][newest] for name, values in _indicators(completed, span).items()}
+    known["since_close_atr"] = ratio(bars["close"].to_numpy() - known.pop("close"), known.pop("unit"))
+    return pd.DataFrame({f"{coarse.name}_{name}": values for name, values in known.items()}, index=bars.index)
+
+
+def _indicators(coarse: pd.DataFrame, span: int) -> dict[str, np.ndarray]:
+    """Return the indicators of each completed coarse bar from `span` bars, and its close and unit (price units)."""
+    open_, high, low, close = arrays(coarse, "open", "high", "low", "close")
+    columns = {
+        "close": close,
+        "unit": high - low,
+        "body_share": ratio(close - open_, high - low),
+        "close_place": ratio(close - low, high - low, neutral=0.5),
+    }
+    return columns | _windowed(high, low, close, span) if span else columns
+
+
+def _windowed(high: np.ndarray, low: np.ndarray, close: np.ndarray, span: int) -> dict[str, np.ndarray]:
+    ranges = true_range(high, low, close)
+    unit = window_mean(ranges, span)
+    moves, returns = change(close), log_return(close)
+    gains, losses = window_sum(np.maximum(moves, 0.0), span), window_sum(np.maximum(-moves, 0.0), span)
+    top, bottom = window_highest(high, span), window_highest(-low, span)
+    deviation = window_deviation(returns, span)
+    return {
+        "unit": unit,
+        "last_return": ratio(returns, deviation),
+        "last_range_atr": ratio(ranges, unit, neutral=1.0),
+        f"rsi_{span}": 100.0 * ratio(gains, gains + losses, neutral=0.5),
+        f"place_in_range_{span}": ratio(close + bottom, top + bottom, neutral=0.5),
+        f"close_to_sma_{span}_atr": ratio(close - window_mean(close, span), unit),
+        f"line_{span}_fit": window_fit(close, span),
+        f"deviation_{span}_percent": 100.0 * deviation,
+        f"range_change_{span}": ratio(window_mean(ranges, max(span // 4, 1)), unit, neutral=1.0),
+    }

@@ -1,0 +1,124 @@
+"""Momentum: how fast price moves, and whether that is speeding up. RSI, stochastics, MACD, TSI, KST and kin.
+
+Distances are in ATR(14). Oscillators keep their customary range. A market that stands still is neutral: RSI 50,
+stochastics 0.5, everything else 0.
+"""
+
+import numpy as np
+import pandas as pd
+import talib
+
+from feature_store.arrays import STANDSTILL, arrays, atr_unit, change, log_return, ratio
+from feature_store.window_moments import window_absolute_deviation, window_mean, window_sum
+
+LOOKBACK = 600
+
+_FLAT_RSI = 0.01  # an RSI that moved less than this many points has no range to be placed in
+
+
+def compute(bars: pd.DataFrame) -> pd.DataFrame:
+    """Return the momentum columns of each bar (float64, NaN in warm-up)."""
+    high, low, close = arrays(bars, "high", "low", "close")
+    unit = atr_unit(bars)
+    columns = _relative_strength(close) | _stochastics(high, low, close) | _convergence(close, unit)
+    columns |= {f"change_{n}_atr": change(close, n) / unit for n in (5, 20, 50)}
+    columns |= _rates_of_change(close) | _pressure(bars, unit)
+    return pd.DataFrame(columns, index=bars.index)
+
+
+def rsi(close: np.ndarray, period: int) -> np.ndarray:
+    """Return Wilder's RSI (0 to 100); 50 where the average move is under a ten-millionth of the price.
+
+    Source: Wilder (1978), New Concepts in Technical Trading Systems, ch. 6.
+    """
+    moved = talib.RMA(np.abs(np.diff(close, prepend=np.nan)), timeperiod=period)
+    return np.where(moved <= STANDSTILL * close, 50.0, talib.RSI(close, timeperiod=period))
+
+
+def _relative_strength(close: np.ndarray) -> dict[str, np.ndarray]:
+    rsi_14 = rsi(close, 14)
+    highest, lowest = talib.MAX(rsi_14, 14), talib.MIN(rsi_14, 14)
+    width = np.where(highest - lowest < _FLAT_RSI, 0.0, highest - lowest)
+    gains = window_sum(np.maximum(change(close), 0.0), 14)
+    losses = window_sum(np.maximum(-change(close), 0.0), 14)
+    return {
+        "rsi_7": rsi(close, 7),
+        "rsi_14": rsi_14,
+        "rsi_14_change_5": change(rsi_14, 5),
+        "stochastic_rsi_14": ratio(rsi_14 - lowest, width, neutral=0.5),
+        "chande_14": 100.0 * ratio(gains - losses, gains + losses),
+    }
+
+
+def _stochastics(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[str, np.ndarray]:
+    """Lane's %K and %D as shares (0 to 1), Lambert's CCI and Williams' ultimate oscillator."""
+    lowest = talib.MIN(low, 14)
+    k = ratio(close - lowest, talib.MAX(high, 14) - lowest, neutral=0.5)
+    typical = (high + low + close) / 3.0
+    distance = typical - window_mean(typical, 20)
+    return {
+        "stochastic_14": k,
+        "stochastic_14_signal": window_mean(k, 3),
+        "cci_20": ratio(distance, 0.015 * window_absolute_deviation(typical, 20)),
+        "ultimate": _ultimate(high, low, close),
+    }
+
+
+def _ultimate(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> np.ndarray:
+    """Williams' ultimate oscillator (0 to 100; 50 without any range). Source: Williams (1985), Stocks & Commodities."""
+    before = close - change(close)
+    bottom = np.minimum(low, before)
+    pressure, spread = close - bottom, np.maximum(high, before) - bottom
+    seven, fourteen, twenty_eight = (
+        ratio(window_sum(pressure, n), window_sum(spread, n), neutral=0.5) for n in (7, 14, 28)
+    )
+    return 100.0 * (4.0 * seven + 2.0 * fourteen + twenty_eight) / 7.0
+
+
+def _convergence(close: np.ndarray, unit: np.ndarray) -> dict[str, np.ndarray]:
+    """MACD 12/26/9 and a fast 5/13/5, in ATR."""
+    line, signal, histogram = talib.MACD(close, 12, 26, 9)
+    _, _, fast_histogram = talib.MACD(close, 5, 13, 5)
+    return {
+        "macd_atr": line / unit,
+        "macd_signal_atr": signal / unit,
+        "macd_histogram_atr": histogram / unit,
+        "macd_histogram_change_3_atr": change(histogram, 3) / unit,
+        "macd_fast_histogram_atr": fast_histogram / unit,
+    }
+
+
+def _rates_of_change(close: np.ndarray) -> dict[str, np.ndarray]:
+    """Blau's TSI (−100 to 100) and Pring's KST (percent) with its distance from its signal line."""
+    kst = sum(
+        (weight * window_mean(100.0 * log_return(close, n), smooth))
+        for weight, n, smooth in ((1.0, 10, 10), (2.0, 15, 10), (3.0, 20, 10), (4.0, 30, 15))
+    )
+    return {
+        "tsi_25_13": _true_strength(close, 25, 13),
+        "kst": kst,
+        "kst_difference": kst - window_mean(kst, 9),
+    }
+
+
+def _true_strength(close: np.ndarray, long: int, short: int) -> np.ndarray:
+    """Blau's true strength index (−100 to 100; 0 at a standstill). Source: Blau (1991), Stocks & Commodities."""
+    moves = np.diff(close, prepend=np.nan)
+    net = talib.EMA(talib.EMA(moves, long), short)
+    gross = talib.EMA(talib.EMA(np.abs(moves), long), short)
+    return 100.0 * ratio(net, np.where(gross <= STANDSTILL * close, np.inf, gross))
+
+
+def _pressure(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray]:
+    """Awesome oscillator, Elder's bull and bear power, balance of power."""
+    open_, high, low, close = arrays(bars, "open", "high", "low", "close")
+    middle = (high + low) / 2.0
+    awesome = (window_mean(middle, 5) - window_mean(middle, 34)) / unit
+    average = talib.EMA(close, 13)
+    return {
+        "awesome_atr": awesome,
+        "acceleration_atr": awesome - window_mean(awesome, 5),
+        "bull_power_atr": (high - average) / unit,
+        "bear_power_atr": (low - average) / unit,
+        "balance_of_power_14": window_mean(ratio(close - open_, high - low), 14),
+    }

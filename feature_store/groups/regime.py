@@ -1,0 +1,71 @@
+"""Regime: how today's volatility, trend and memory compare with the last several hundred bars.
+
+Ranks are shares of the past that lie under today's value (ties half): 0.5 where nothing varies. Other columns are 0
+where nothing moved.
+"""
+
+import numpy as np
+import pandas as pd
+import talib
+
+from feature_store.arrays import arrays, atr_unit, change, earlier, log_return, ratio, true_range
+from feature_store.window_lines import window_fit
+from feature_store.window_moments import window_correlation, window_deviation, window_mean, window_score, window_sum
+from feature_store.window_order import window_rank
+
+LOOKBACK = 620
+
+
+def compute(bars: pd.DataFrame) -> pd.DataFrame:
+    """Return the regime columns of each bar (float64, NaN in warm-up)."""
+    high, low, close = arrays(bars, "high", "low", "close")
+    columns = _volatility(high, low, close) | _trend(close, atr_unit(bars)) | _memory(close)
+    return pd.DataFrame(columns, index=bars.index)
+
+
+def _volatility(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[str, np.ndarray]:
+    """Ranks and scores of volatility, and how unusual the last day's moves are."""
+    returns = log_return(close)
+    deviation = {n: window_deviation(returns, n) for n in (20, 50, 500)}
+    span = window_mean(true_range(high, low, close) / close, 14)
+    return {
+        "volatility_rank_500": window_rank(deviation[20], 500),
+        "slow_volatility_rank_500": window_rank(deviation[50], 500),
+        "volatility_to_500": ratio(deviation[20], deviation[500], neutral=1.0),
+        "range_rank_500": window_rank(span, 500),
+        "range_score_200": window_score(span, 200),
+        "turbulence_500": ratio(window_mean(returns**2, 5), deviation[500] ** 2),
+    }
+
+
+def _trend(close: np.ndarray, unit: np.ndarray) -> dict[str, np.ndarray]:
+    """State of the trend: averages in order (−1 to 1), how long price held above, fit of a line, fall from the top."""
+    sma = {n: window_mean(close, n) for n in (20, 50, 200)}
+    known = np.where(np.isnan(sma[200]), np.nan, 1.0)
+    order = (np.sign(close - sma[20]) + np.sign(sma[20] - sma[50]) + np.sign(sma[50] - sma[200])) / 3.0
+    return {
+        "trend_order": order,
+        "trend_order_mean_50": window_mean(order, 50),
+        "above_sma_200_share": window_mean((close > sma[200]) * known, 200),
+        "line_200_fit": window_fit(close, 200),
+        "top_500_distance_atr": (talib.MAX(close, 500) - close) / unit,
+        "bottom_500_distance_atr": (close - talib.MIN(close, 500)) / unit,
+        "place_in_range_500": ratio(
+            close - talib.MIN(close, 500), talib.MAX(close, 500) - talib.MIN(close, 500), neutral=0.5
+        ),
+        "efficiency_200": ratio(change(close, 200), window_sum(np.abs(change(close)), 200)),
+    }
+
+
+def _memory(close: np.ndarray) -> dict[str, np.ndarray]:
+    """Slow memory: variance ratio of 20 bars, correlation of returns and of sizes with the ones before, drift."""
+    returns = log_return(close)
+    sizes = np.abs(returns)
+    previous = earlier(returns, 1)
+    squares = window_sum(returns**2, 300)
+    return {
+        "variance_ratio_20_300": ratio(window_sum(window_sum(returns, 20) ** 2, 300), 20.0 * squares, neutral=1.0),
+        "autocorrelation_300": window_correlation(returns, previous, 300),
+        "clustering_300": window_correlation(sizes, np.abs(previous), 300),
+        "drift_300": ratio(window_mean(returns, 300), window_deviation(returns, 300)) * np.sqrt(300.0),
+    }

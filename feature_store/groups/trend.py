@@ -1,0 +1,99 @@
+"""Trend: where price stands against its averages, how straight its path is, and which way it points.
+
+Distances and slopes are in ATR(14); 0 in a market that stands still.
+"""
+
+import numpy as np
+import pandas as pd
+import talib
+from ta.trend import IchimokuIndicator
+
+from feature_store.arrays import STANDSTILL, arrays, atr_unit, change, earlier, ratio, true_range, whole
+from feature_store.window_lines import window_fit, window_residual
+from feature_store.window_moments import window_mean, window_sum
+from feature_store.window_order import bars_since_highest
+
+LOOKBACK = 600
+
+
+def compute(bars: pd.DataFrame) -> pd.DataFrame:
+    """Return the trend columns of each bar (float64, NaN in warm-up)."""
+    high, low, close = arrays(bars, "high", "low", "close")
+    unit = atr_unit(bars)
+    columns = _averages(close, unit) | _lines(close, unit)
+    columns |= _directional(high, low, close) | _paths(high, low, close) | _ichimoku(bars, unit)
+    return pd.DataFrame(columns, index=bars.index)
+
+
+def _averages(close: np.ndarray, unit: np.ndarray) -> dict[str, np.ndarray]:
+    sma = {n: window_mean(close, n) for n in (10, 20, 50, 100, 200)}
+    return {
+        **{f"close_to_sma_{n}_atr": (close - sma[n]) / unit for n in sma},
+        "sma_20_slope_5_atr": change(sma[20], 5) / unit,
+        "sma_50_slope_10_atr": change(sma[50], 10) / unit,
+        "sma_200_slope_20_atr": change(sma[200], 20) / unit,
+        "sma_50_to_200_atr": (sma[50] - sma[200]) / unit,
+        "detrended_20_atr": (earlier(close, 11) - sma[20]) / unit,
+        "above_sma_50_share": window_mean(np.where(np.isnan(sma[50]), np.nan, (close > sma[50]) * 1.0), 50),
+    }
+
+
+def _lines(close: np.ndarray, unit: np.ndarray) -> dict[str, np.ndarray]:
+    """Least-squares lines: signed R², and the close's distance from the line's end."""
+    columns = {}
+    for n in (20, 50, 100):
+        columns[f"line_{n}_fit"] = window_fit(close, n)
+        columns[f"line_{n}_residual_atr"] = window_residual(close, n) / unit
+    return columns
+
+
+def _directional(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[str, np.ndarray]:
+    """Wilder's directional movement (0 to 100); a bar of a market that stands still has no direction: 0.
+
+    Source: Wilder (1978), New Concepts in Technical Trading Systems, ch. 4.
+    """
+    high, low, close = whole(high), whole(low), whole(close)
+    span = talib.ATR(high, low, close, 14)
+    moves = np.where(np.isnan(span), np.nan, span > STANDSTILL * close)
+    plus, minus = talib.PLUS_DI(high, low, close, 14) * moves, talib.MINUS_DI(high, low, close, 14) * moves
+    adx = talib.RMA(talib.DX(high, low, close, 14) * moves, 14)
+    return {
+        "adx_14": adx,
+        "adx_14_change_5": change(adx, 5),
+        "di_difference_14": plus - minus,
+        "di_plus_14": plus,
+        "di_minus_14": minus,
+    }
+
+
+def _paths(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[str, np.ndarray]:
+    """Aroon, vortex and the vertical horizontal filter."""
+    up, down = bars_since_highest(high, 26), bars_since_highest(-low, 26)
+    span = window_sum(true_range(high, low, close), 14)
+    plus = window_sum(np.abs(high - earlier(low, 1)), 14)
+    minus = window_sum(np.abs(low - earlier(high, 1)), 14)
+    travelled = window_sum(np.abs(change(close)), 28)
+    return {
+        "aroon_up_25": 100.0 - 4.0 * up,
+        "aroon_down_25": 100.0 - 4.0 * down,
+        "aroon_25": 4.0 * (down - up),
+        "vortex_14": ratio(plus - minus, span),
+        "vertical_horizontal_28": ratio(talib.MAX(close, 28) - talib.MIN(close, 28), travelled),
+    }
+
+
+def _ichimoku(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray]:
+    """Ichimoku's lines; the cloud over a bar is the one drawn 26 bars before, so it looks at the past alone."""
+    plain = bars[["high", "low", "close"]].reset_index(drop=True)
+    lines = IchimokuIndicator(plain["high"], plain["low"], window1=9, window2=26, window3=52, visual=False)
+    conversion, base = lines.ichimoku_conversion_line().to_numpy(), lines.ichimoku_base_line().to_numpy()
+    span_a, span_b = lines.ichimoku_a().to_numpy(), lines.ichimoku_b().to_numpy()
+    cloud_a, cloud_b = earlier(span_a, 26), earlier(span_b, 26)
+    close = plain["close"].to_numpy()
+    return {
+        "ichimoku_conversion_to_base_atr": (conversion - base) / unit,
+        "ichimoku_close_to_base_atr": (close - base) / unit,
+        "ichimoku_cloud_ahead_atr": (span_a - span_b) / unit,
+        "ichimoku_above_cloud_atr": (close - np.maximum(cloud_a, cloud_b)) / unit,
+        "ichimoku_below_cloud_atr": (close - np.minimum(cloud_a, cloud_b)) / unit,
+    }

@@ -1,0 +1,86 @@
+"""Bars come in: from vendors' files, and from finer bars that are stored already."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from market import instruments, tables, timeframe
+from market.errors import UnavailableError
+from market.vendors import door
+from pipeline import stages, workspace
+
+
+def import_bars(
+    files: list[Path],
+    *,
+    symbol: str,
+    timeframe_name: str,
+    vendor: str,
+    timezone: str | None,
+    stamp: str | None,
+    quarantine: bool,
+) -> dict[str, Any]:
+    """Import `files` as the bars of a series and return what was stored; a re-import replaces the series."""
+    series = instruments.series(symbol, timeframe_name)
+    target = workspace.of(series)
+    instrument = instruments.instrument(series.symbol)
+    report = target.home / "imports" / f"{series.name}.problems.csv"
+    imported = door.import_files(
+        files,
+        instrument=instrument,
+        timeframe=series.timeframe,
+        format=vendor,
+        timezone=timezone,
+        stamp=stamp,
+        quarantine=quarantine,
+        now=pd.Timestamp.now(tz="UTC"),
+        report_path=report,
+    )
+    manifest = stages.store_bars(target, imported.bars, imported.facts)
+    return _stored(series.name, manifest)
+
+
+def resample(symbol: str, coarser: str) -> dict[str, Any]:
+    """Make the bars of a coarser timeframe from the finest stored series of `symbol` that divides it."""
+    series = instruments.series(symbol, coarser)
+    for finer in timeframe.TIMEFRAMES.values():
+        source = workspace.of(series._replace(timeframe=finer))
+        if finer.minutes < series.timeframe.minutes and series.timeframe.minutes % finer.minutes == 0:
+            if not source.bars.exists():
+                continue
+            bars = timeframe.resample(tables.read_table(source.bars, tables.BARS), series.timeframe)
+            made_from = tables.read_manifest(source.bars)
+            facts = dict(made_from.facts if made_from else {}) | {"resampled_from": source.series.name}
+            return _stored(series.name, stages.store_bars(workspace.of(series), bars, facts))
+    raise UnavailableError(f"No finer bars of {series.symbol} are stored to make {series.timeframe.name} from.")
+
+
+def _stored(name: str, manifest: tables.Manifest) -> dict[str, Any]:
+    facts = manifest.facts
+    return {
+        "series": name,
+        "rows": manifest.rows,
+        "first": manifest.first,
+        "last": manifest.last,
+        "bars_sha256": manifest.sha256,
+        "facts": facts,
+        "notes": data_warnings(manifest),
+    }
+
+
+def data_warnings(manifest: tables.Manifest) -> list[str]:
+    """Return what a reader of any result on these bars should know about them, one line each."""
+    facts, rows, notes = manifest.facts, manifest.rows, []
+    if floor := facts.get("bars_on_spread_floor"):
+        notes.append(f"{floor:,} of {rows:,} bars ({floor / rows:.0%}) stand on the spread floor.")
+    if facts.get("has_volume") is False:
+        notes.append("The source has no volume: volume features are left out.")
+    counted = {
+        "missing_bars": "bars are missing inside trading hours",
+        "suspicious_ticks": "bars hold a suspicious tick",
+        "bars_outside_session": "bars stand outside trading hours",
+        "set_aside": "rows were set aside at import",
+        "merged": "identical rows of overlapping files were merged",
+    }
+    return notes + [f"{facts[name]:,} {what}." for name, what in counted.items() if facts.get(name)]

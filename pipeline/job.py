@@ -1,0 +1,88 @@
+"""A job: one series with every setting that its stages need, read once and checked whole before any work starts."""
+
+import datetime as dt
+import os
+from typing import NamedTuple
+
+import pandas as pd
+
+from backtest.policy import Policy
+from backtest.risk import Risk
+from market import instruments, settings
+from market.execution import Exits
+from market.instruments import Instrument, Series
+from pipeline import workspace
+from pipeline.workspace import Workspace
+from training.fold import Plan
+from training.thresholds import Venue
+
+
+class Job(NamedTuple):
+    """A series, where its files are, its settings and how many processes may work."""
+
+    workspace: Workspace
+    instrument: Instrument
+    research: settings.Research
+    labels: settings.Labels
+    trading: settings.PolicyAndRisk
+    recipe: settings.Recipe
+    gates: settings.Gates
+    workers: int
+
+    @property
+    def series(self) -> Series:
+        """Return the series."""
+        return self.workspace.series
+
+    @property
+    def exits(self) -> Exits:
+        """Return the barriers."""
+        return Exits(**self.labels.model_dump())
+
+    @property
+    def risk(self) -> Risk:
+        """Return money and limits."""
+        return Risk(**{name: getattr(self.trading, name) for name in Risk._fields})
+
+    @property
+    def guards(self) -> Policy:
+        """Return the policy without thresholds: nothing reaches them until training sets some."""
+        names = ("cooldown", "max_spread_atr", "min_confidence")
+        guards = {name: getattr(self.trading, name) for name in names}
+        return Policy(float("inf"), float("-inf"), blocked_sessions=tuple(self.trading.blocked_sessions), **guards)
+
+    @property
+    def plan(self) -> Plan:
+        """Return what training does."""
+        venue = Venue(self.exits, self.instrument.costs, self.risk, self.guards, self.instrument.market)
+        return Plan(self.recipe, self.research, venue)
+
+    @property
+    def history_start(self) -> pd.Timestamp:
+        """Return the instant at which history starts, UTC."""
+        return pd.Timestamp(self.research.history_start, tz="UTC")
+
+    @property
+    def cut_off(self) -> pd.Timestamp:
+        """Return the research cut-off, UTC: the start of the excluded day."""
+        return pd.Timestamp(self.research.cut_off, tz="UTC")
+
+
+def prepare(
+    series: Series, cut_off: dt.date | None = None, recipe: str | None = None, workers: int | None = None
+) -> Job:
+    """Return the job of `series`; every setting is read and checked here. `cut_off` and `recipe` override settings."""
+    symbol, name = series.symbol, series.timeframe.name
+    research = settings.research(symbol, name)
+    changes = {"cut_off": cut_off, "recipe": recipe}
+    research = research.model_copy(update={key: value for key, value in changes.items() if value is not None})
+    return Job(
+        workspace.of(series),
+        instruments.instrument(symbol),
+        research,
+        settings.labels(symbol, name),
+        settings.policy(symbol, name),
+        settings.recipe(research.recipe),
+        settings.gates(),
+        workers or os.cpu_count() or 1,
+    )

@@ -1,0 +1,134 @@
+"""Receipts: what a stage was made from. A stage whose inputs, settings and code are unchanged is not run again.
+
+Content decides, never a file time. The code of a stage is the import closure of its modules within the project,
+together with the versions of the libraries that shape its numbers.
+"""
+
+import ast
+import functools
+import importlib.metadata
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from market import tables
+
+ROOMS = ("market", "feature_store", "labels", "backtest", "training", "registry", "live", "pipeline")
+LIBRARIES = ("numpy", "pandas", "pyarrow", "TA-Lib", "ta", "numba", "scikit-learn", "scipy", "xgboost-cpu", "lightgbm")
+
+_ROOT = Path(__file__).parent.parent
+
+
+class Receipt(BaseModel):
+    """What a stage read, with which settings and code, and what it wrote (file name → SHA-256)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: str
+    inputs: dict[str, str]
+    config_sha256: str
+    code_sha256: str
+    outputs: dict[str, str]
+    facts: dict[str, Any]
+    seconds: float
+
+
+class Order(BaseModel):
+    """What a stage is about to be run with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    inputs: dict[str, str]
+    config: Any
+    modules: tuple[str, ...]
+
+    def stale(self, path: Path) -> str | None:
+        """Return why the stage must run (one phrase), or None where the receipt at `path` still holds."""
+        receipt = read(path)
+        if receipt is None:
+            return "not run yet"
+        if changed := [name for name, digest in self.inputs.items() if receipt.inputs.get(name) != digest]:
+            return f"{', '.join(changed)} changed"
+        if receipt.inputs.keys() - self.inputs.keys():
+            return "inputs changed"
+        if receipt.config_sha256 != tables.sha256_of(self.config):
+            return "settings changed"
+        if receipt.code_sha256 != code_sha256(*self.modules):
+            return "code changed"
+        for name, digest in receipt.outputs.items():
+            file = path.parent / name
+            if not file.exists() or tables.sha256_of_file(file) != digest:
+                return f"{Path(name).name} is missing or changed"
+        return None
+
+    def run(self, path: Path, work: Callable[[], tuple[list[Path], Mapping[str, Any]]]) -> Receipt:
+        """Run `work`, which returns the files it wrote and facts, and write the receipt last."""
+        path.unlink(missing_ok=True)
+        began = time.perf_counter()
+        files, facts = work()
+        receipt = Receipt(
+            stage=self.stage,
+            inputs=self.inputs,
+            config_sha256=tables.sha256_of(self.config),
+            code_sha256=code_sha256(*self.modules),
+            outputs={os.path.relpath(file, path.parent): tables.sha256_of_file(file) for file in files},
+            facts=dict(facts),
+            seconds=round(time.perf_counter() - began, 3),
+        )
+        tables.write_json(path, receipt.model_dump())
+        return receipt
+
+
+def read(path: Path) -> Receipt | None:
+    """Return the receipt at `path`, or None where there is none that can be read."""
+    try:
+        return Receipt.model_validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError, UnicodeDecodeError):
+        return None
+
+
+@functools.cache
+def code_sha256(*modules: str) -> str:
+    """Return one digest of the sources that `modules` import within the project, and of the libraries' versions."""
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
+    files = sorted(_closure(modules))
+    return tables.sha256_of([versions, [(str(path.relative_to(_ROOT)), tables.sha256_of_file(path)) for path in files]])
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that shape a model's numbers."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def _closure(modules: tuple[str, ...]) -> set[Path]:
+    waiting, seen = list(modules), set[Path]()
+    while waiting:
+        path = _source(waiting.pop())
+        if path is None or path in seen:
+            continue
+        seen.add(path)
+        waiting.extend(_imports(path))
+    return seen
+
+
+def _source(module: str) -> Path | None:
+    if module.split(".")[0] not in ROOMS:
+        return None
+    path = _ROOT.joinpath(*module.split("."))
+    candidates = (path.with_suffix(".py"), path / "__init__.py")
+    return next((candidate for candidate in candidates if candidate.exists()), None)
+
+
+def _imports(path: Path) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names + [name.rpartition(".")[0] for name in names if "." in name]

@@ -1,0 +1,161 @@
+"""What a person sees: progress on standard error while it works, an answer on standard output, or one JSON object."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from registry.gates import GATES, Gate, what_it_would_take
+
+_WORDS = {True: "[green]pass[/]", False: "[red]FAIL[/]"}
+
+
+class Screen:
+    """Progress of stages: a live bar on a terminal, plain lines elsewhere; always on standard error."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.seconds: dict[str, float] = {}
+
+    def say(self, line: str) -> None:
+        """Print one line."""
+        self.console.print(escape(line), soft_wrap=True)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Callable[[str, int, int], None]]:
+        """Show that stage `name` is at work and yield the function that reports its progress."""
+        began = time.perf_counter()
+        if self.console.is_terminal:
+            columns = (SpinnerColumn(), TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn())
+            with Progress(*columns, TimeElapsedColumn(), console=self.console, transient=True) as live:
+                task = live.add_task(name, total=None)
+
+                def report(what: str, done: int, total: int) -> None:
+                    live.update(task, description=f"{name}: {what}", completed=done, total=total)
+
+                yield report
+        else:
+            yield lambda what, done, total: self._plain(name, what, done, total)
+        self.seconds[name] = round(time.perf_counter() - began, 2)
+
+    def _plain(self, name: str, what: str, done: int, total: int) -> None:
+        if done:
+            self.say(f"{name}: {what} {done} of {total}")
+
+    def finished(self, name: str, what: str, why: str | None) -> None:
+        """Say what a stage did, or that it had nothing to do."""
+        if why is None:
+            self.say(f"{name:<9} up to date")
+        else:
+            self.say(f"{name:<9} {what} in {self.seconds.get(name, 0.0):.1f} s ({why})")
+
+
+def show(answer: Any, as_json: bool, render: Callable[[Console, Any], None]) -> None:
+    """Print `answer` as one JSON object, or for a person."""
+    if as_json:
+        sys.stdout.write(json.dumps(answer, indent=1, allow_nan=False, default=str, ensure_ascii=False) + "\n")
+        return
+    render(Console(highlight=False), answer)
+
+
+def verdict(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print a verdict: first whether it is READY, then the six benchmarks, skill, trials, warnings and the card."""
+    colour = "green" if answer["status"] == "READY" else "red"
+    console.print(f"[bold {colour}]{answer['status']}[/] {escape(answer['headline'])}", soft_wrap=True)
+    console.print(_benchmarks(answer))
+    for line in answer["skill_lines"]:
+        console.print(escape(line), soft_wrap=True)
+    console.print(f"Trials of this series: {answer['trials']}; looks at this out-of-sample window: {answer['looks']}")
+    for warning in answer["warnings"]:
+        console.print(f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
+    for number, remedy in enumerate(answer["remedies"], start=1):
+        console.print(f"Remedy {number}: {escape(remedy)}", soft_wrap=True)
+    console.print(f"Card: {escape(answer['card'])}", soft_wrap=True)
+    console.print(f"MLflow run {answer['run_id']}: `{answer['open']}`", soft_wrap=True)
+
+
+def _benchmarks(answer: Mapping[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, justify in (("", "left"), ("benchmark", "left"), ("got", "right"), ("wanted", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("90 % interval", justify="right")
+    table.add_column("what it would take", overflow="fold")
+    trades = int(next((gate["got"] or 0 for gate in answer["gates"] if gate["name"] == "trades"), 0))
+    for values in answer["gates"]:
+        gate = Gate.model_validate(values)
+        shown = GATES[gate.name].show
+        interval = f"{shown(gate.interval[0])} … {shown(gate.interval[1])}" if gate.interval else "–"
+        got = "–" if gate.got is None else shown(gate.got)
+        sign = "≥" if gate.direction == ">=" else "≤"
+        wanted = f"{sign} {shown(gate.wanted)}"
+        takes = escape(what_it_would_take(gate, trades))
+        table.add_row(_WORDS[gate.passed], GATES[gate.name].title, got, wanted, interval, takes)
+    return table
+
+
+def imported(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print what was imported."""
+    console.print(
+        f"[green]{answer['series']}[/] {answer['rows']:,} bars from {answer['first']} to {answer['last']}", soft_wrap=True
+    )
+    for line in answer["notes"]:
+        console.print(escape(line), soft_wrap=True)
+
+
+def enriched(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print what was enriched."""
+    for one in answer["series"]:
+        console.print(f"[green]{one['series']}[/] {one['columns']} features × {one['rows']:,} bars")
+
+
+def labelled(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print what was labelled."""
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in answer["shares"].items())
+    gone = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in answer["absent"].items())
+    console.print(f"[green]{answer['series']}[/] {answer['rows']:,} labels: {shares}; absent: {gone}", soft_wrap=True)
+
+
+def leaks(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print what the causality check found."""
+    for leak in answer["leaks"]:
+        console.print(
+            f"[red]LEAK[/] {leak['column']} at {leak['ts']}: {leak['before']} became {leak['after']} when bars after "
+            f"{leak['cut']} changed",
+            soft_wrap=True,
+        )
+    found = "no feature sees the future" if not answer["leaks"] else f"{len(answer['leaks'])} leaks"
+    console.print(f"{answer['series']}: {answer['columns']} features, {answer['cuts']} cut points: {found}")
+
+
+def ledger(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print a series' ledger."""
+    table = Table("when", "kind", "command", "window", "run", title=f"{answer['series']}: what was tried and looked at")
+    for entry in answer["entries"]:
+        window = f"{entry['oos_start'][:10]} … {entry['cut_off'][:10]}"
+        table.add_row(entry["when"][:19], entry["kind"], entry["command"], window, entry["run_id"])
+    console.print(table)
+    console.print(f"{answer['trials']} trials, {answer['looks']} looks")
+
+
+def models(console: Console, answer: list[Mapping[str, Any]]) -> None:
+    """Print what is in production."""
+    if not answer:
+        console.print("Nothing is in production: no model has passed every benchmark yet.")
+    for one in answer:
+        console.print(f"[green]{one['series']}[/] version {one['version']} since {one['when']}, run {one['run_id']}")
+
+
+def settings(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print each effective setting and where it comes from."""
+    for file, values in answer.items():
+        table = Table("setting", "value", "from", title=file, title_justify="left")
+        for name, setting in values.items():
+            table.add_row(name, escape(str(setting["value"])), setting["origin"])
+        console.print(table)

@@ -1,0 +1,358 @@
+"""Stages: read tables, call a pure function, write tables. Each runs only if what it was made from has changed."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+import feature_store
+import labels
+from backtest import metrics
+from backtest.engine import run
+from feature_store import groups as feature_groups
+from market import simulated, tables
+from market.errors import DataError
+from pipeline import receipts
+from pipeline.job import Job
+from pipeline.receipts import Order, Receipt
+from pipeline.workspace import Workspace, require_bars
+from registry import bundle
+from training import crossval, dataset, edges, ensemble
+from training.thresholds import Choice
+
+Report = Callable[[str, int, int], None]
+
+_ADDED_FOLDS = 10
+
+_FEATURE_MODULES = tuple(
+    sorted(f"feature_store.groups.{path.stem}" for path in Path(feature_groups.__path__[0]).glob("*.py"))
+)
+
+
+class Done(NamedTuple):
+    """A stage's receipt and why it was run; None where it was up to date."""
+
+    receipt: Receipt
+    why: str | None
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """Report no progress."""
+
+
+def simulate(job: Job) -> Done:
+    """Write the bars of the built-in simulated market of the job's series."""
+    target = job.workspace.bars
+    name = job.series.timeframe.name
+    order = Order(stage="simulate", inputs={}, config=[job.series.name], modules=("market.simulated", "market.tables"))
+
+    def work() -> tuple[list[Path], Mapping[str, Any]]:
+        bars = simulated.simulate(job.series.symbol, name)
+        store_bars(job.workspace, bars, {"simulated": True, "has_volume": True, "sources": []})
+        return [target, tables.manifest_path(target)], {"rows": len(bars)}
+
+    return _carried_out(order, job.workspace.receipt("simulate"), work)
+
+
+def store_bars(workspace: Workspace, bars: pd.DataFrame, facts: Mapping[str, Any]) -> tables.Manifest:
+    """Write the bars table of a series."""
+    config = {"series": workspace.series.name}
+    code = receipts.code_sha256("market.bars", "market.vendors")
+    return tables.write_table(
+        workspace.bars,
+        bars,
+        tables.BARS,
+        inputs={},
+        config_sha256=tables.sha256_of(config),
+        code_sha256=code,
+        facts=facts,
+    )
+
+
+def enrich(job: Job, report: Report = quiet) -> Done:
+    """Write the features of the stored bars."""
+    require_bars(job.workspace)
+    bars_manifest = _manifest(job.workspace.bars)
+    has_volume = bool(bars_manifest.facts.get("has_volume", True))
+    groups = feature_store.groups_for(has_volume)
+    order = Order(
+        stage="enrich",
+        inputs={"bars": bars_manifest.sha256},
+        config=groups,
+        modules=("feature_store", *_FEATURE_MODULES, "market.tables"),
+    )
+
+    def work() -> tuple[list[Path], Mapping[str, Any]]:
+        bars = tables.read_table(job.workspace.bars, tables.BARS)
+        features = feature_store.compute(bars, groups, progress=lambda done, total: report("chunks", done, total))
+        lookback = feature_store.lookback(groups, job.series.timeframe)
+        _refuse_nan_after(features, lookback)
+        facts = {"columns": features.shape[1], "rows": len(features), "lookback": lookback}
+        _write(job.workspace.features, features, tables.FEATURES, order, facts)
+        return _with_manifest(job.workspace.features), facts
+
+    return _carried_out(order, job.workspace.receipt("enrich"), work)
+
+
+def label(job: Job) -> Done:
+    """Write the labels of the stored bars."""
+    require_bars(job.workspace)
+    order = Order(
+        stage="label",
+        inputs={"bars": _manifest(job.workspace.bars).sha256},
+        config=[job.exits, job.instrument.costs, job.instrument.market],
+        modules=("labels", "market.tables"),
+    )
+
+    def work() -> tuple[list[Path], Mapping[str, Any]]:
+        bars = tables.read_table(job.workspace.bars, tables.BARS)
+        table = labels.triple_barrier(bars, job.exits, job.instrument.costs, market=job.instrument.market)
+        if len(table) == 0:
+            raise DataError(f"{job.series.name}: {len(bars)} bars are too few for a label: import more history.")
+        shares = table["y"].value_counts(normalize=True)
+        facts = {
+            "rows": len(table),
+            "absent": labels.absent(bars, table, job.exits),
+            "shares": {name: float(shares.get(y, 0.0)) for name, y in (("up", 1), ("down", -1), ("flat", 0))},
+        }
+        _write(job.workspace.labels, table, tables.LABELS, order, facts)
+        return _with_manifest(job.workspace.labels), facts
+
+    return _carried_out(order, job.workspace.receipt("label"), work)
+
+
+def train(job: Job, report: Report = quiet) -> Done:
+    """Run the walk-forward, fit the final model, and write predictions, the score of the judged window and the bundle."""
+    held = job.workspace.run / "edges.json"
+    order = Order(
+        stage="train",
+        inputs=_inputs(job, "bars", "features", "labels"),
+        config=[
+            job.research.model_dump(mode="json"),
+            job.recipe.model_dump(mode="json"),
+            job.trading.model_dump(mode="json"),
+            job.exits,
+            job.instrument.costs,
+            job.instrument.market,
+        ],
+        modules=("training.crossval", "registry.bundle", "market.tables"),
+    )
+
+    def work() -> tuple[list[Path], Mapping[str, Any]]:
+        bars = tables.read_table(job.workspace.bars, tables.BARS)
+        features = tables.read_table(job.workspace.features, tables.FEATURES)
+        columns = [name for name in features if _in_groups(name, job.recipe.groups)]
+        rows, warm_up = dataset.assemble(features[columns], tables.read_table(job.workspace.labels, tables.LABELS))
+        window = dataset.windows(rows.X.index, job.history_start, job.cut_off, job.research.oos_months)
+        development, judged = dataset.up_to(rows, window), dataset.out_of_sample(rows, window)
+        known = bars.loc[: window.oos_start]
+        cuts = _edges(held, window, job)
+        plan = job.plan._replace(research=job.research.model_copy(update={"folds": len(cuts) - 2}))
+        trained = crossval.train(development, known, plan, cuts, job.workers, report)
+        predictions = trained.ensemble.predict(judged.X)
+        score = ensemble.score(predictions.dropna(), trained.ensemble.outcomes)
+        facts = {
+            "window": _window_facts(window, bars, development, judged, warm_up),
+            "edges": [edge.isoformat() for edge in cuts],
+            "folds": trained.folds,
+            "pooled": trained.pooled,
+            "oos": crossval.skill(judged, predictions, dataset.base_rate(development), job.exits.bars),
+            "choice": trained.choice._asdict(),
+            "features": list(trained.ensemble.features),
+            "importance": trained.ensemble.importance(),
+        }
+        facts["bundle"] = _write_bundle(job, trained, facts)
+        return _write_training(job, trained, predictions, score, order, facts), {"bundle_sha256": facts["bundle"]}
+
+    return _carried_out(order, job.workspace.receipt("train"), work)
+
+
+def backtest(job: Job) -> Done:
+    """Trade the judged window and write its trades, equity and figures."""
+    training = _training(job)
+    order = Order(
+        stage="backtest",
+        inputs=_inputs(job, "bars") | {"score": _manifest(job.workspace.run / "score.parquet").sha256},
+        config=[job.trading.model_dump(mode="json"), job.exits, job.instrument.costs, training["choice"]],
+        modules=("backtest.engine", "backtest.metrics", "market.tables"),
+    )
+
+    def work() -> tuple[list[Path], Mapping[str, Any]]:
+        folder = job.workspace.run
+        bars = tables.read_table(job.workspace.bars, tables.BARS)
+        score = tables.read_table(folder / "score.parquet", tables.SCORE)
+        choice = Choice(**training["choice"])
+        venue = job.plan.venue
+        result = run(
+            bars.loc[: score.index[-1]],
+            score,
+            choice.policy(venue.guards),
+            venue.exits,
+            venue.costs,
+            venue.risk,
+            venue.market,
+        )
+        facts = {
+            "metrics": metrics.summary(result.trades, result.equity["equity"], job.instrument.market),
+            "breakdown": {
+                by: metrics.breakdown(result.trades, by).reset_index().to_dict("records") for by in ("side", "session", "month")
+            },
+            "refusals": result.refusals,
+        }
+        _write(folder / "trades.parquet", result.trades, tables.TRADES, order, {})
+        _write(folder / "equity.parquet", result.equity, tables.EQUITY, order, {})
+        tables.write_json(folder / "backtest.json", facts)
+        written = [*_with_manifest(folder / "trades.parquet"), *_with_manifest(folder / "equity.parquet")]
+        return [*written, folder / "backtest.json"], {"trades": len(result.trades)}
+
+    return _carried_out(order, job.workspace.receipt("backtest"), work)
+
+
+def _carried_out(order: Order, path: Path, work: Callable[[], tuple[list[Path], Mapping[str, Any]]]) -> Done:
+    why = order.stale(path)
+    if why is None:
+        receipt = receipts.read(path)
+        assert receipt is not None  # a fresh order has a receipt
+        return Done(receipt, None)
+    return Done(order.run(path, work), why)
+
+
+def _manifest(path: Path) -> tables.Manifest:
+    manifest = tables.read_manifest(path)
+    if manifest is None:
+        raise DataError(f"No table at {path}: run the stage that makes it, or `assay train`, which runs them all.")
+    return manifest
+
+
+def _inputs(job: Job, *names: str) -> dict[str, str]:
+    return {name: _manifest(getattr(job.workspace, name)).sha256 for name in names}
+
+
+def _write(path: Path, frame: pd.DataFrame, schema: tables.Schema, order: Order, facts: Mapping[str, Any]) -> None:
+    tables.write_table(
+        path,
+        frame,
+        schema,
+        inputs=order.inputs,
+        config_sha256=tables.sha256_of(order.config),
+        code_sha256=receipts.code_sha256(*order.modules),
+        facts=facts,
+    )
+
+
+def _with_manifest(path: Path) -> list[Path]:
+    return [path, tables.manifest_path(path)]
+
+
+def _refuse_nan_after(features: pd.DataFrame, lookback: int) -> None:
+    late = features.iloc[lookback:]
+    broken = [name for name in late if np.isnan(late[name].to_numpy()).any()]
+    if broken:
+        raise DataError(f"Features are NaN after their {lookback} bars of warm-up: {', '.join(broken)}.")
+
+
+def _in_groups(name: str, groups: list[str]) -> bool:
+    return not groups or name.partition("__")[0] in groups
+
+
+def _edges(held: Path, window: dataset.Windows, job: Job) -> pd.DatetimeIndex:
+    """Return the edges recorded at the first training of the series, brought to this window, and record them."""
+    if held.exists():
+        recorded = [pd.Timestamp(edge) for edge in json.loads(held.read_text())["edges"]]
+        if recorded[0] == window.start and len(recorded) - 2 <= job.research.folds + _ADDED_FOLDS:
+            return edges.hold(recorded, window.oos_start)
+    drawn = edges.draw(window.start, window.oos_start, job.research.folds)
+    tables.write_json(held, {"edges": [edge.isoformat() for edge in drawn]})
+    return drawn
+
+
+def _window_facts(
+    window: dataset.Windows,
+    bars: pd.DataFrame,
+    development: dataset.Dataset,
+    judged: dataset.Dataset,
+    warm_up: int,
+) -> dict[str, Any]:
+    inside = bars.loc[window.start : window.cut_off]
+    return {
+        "history_start": window.start.isoformat(),
+        "development_end": window.oos_start.isoformat(),
+        "oos_start": window.oos_start.isoformat(),
+        "cut_off": window.cut_off.isoformat(),
+        "bars": len(inside),
+        "development_rows": int(development.labelled.sum()),
+        "oos_rows": int(judged.labelled.sum()),
+        "warm_up_rows": warm_up,
+    }
+
+
+def _write_bundle(job: Job, trained: crossval.Trained, facts: Mapping[str, Any]) -> str:
+    policy = trained.choice.policy(job.guards)._asdict()
+    meta = {
+        "schema": 1,
+        "series": job.series.name,
+        "recipe": job.research.recipe,
+        "features": list(trained.ensemble.features),
+        "policy": {name: None if value in (np.inf, -np.inf) else value for name, value in policy.items()},
+        "risk": job.risk._asdict(),
+        "exits": job.exits._asdict(),
+        "costs": job.instrument.costs._asdict(),
+        "market": job.instrument.market,
+        "lookback": feature_store.lookback(_groups_of(trained.ensemble.features), job.series.timeframe),
+        "inputs": _inputs(job, "bars", "features", "labels"),
+        "window": facts["window"],
+        "versions": receipts.versions(),
+    }
+    files = trained.ensemble.to_files()
+    aside = job.workspace.bundles / f".new-{os.getpid()}"
+    digest = bundle.write_bundle(aside, files, meta)
+    named = job.workspace.bundles / digest[:16]
+    if named.exists():
+        shutil.rmtree(aside)
+    else:
+        aside.rename(named)
+    bundle.read_bundle(named, digest)
+    return digest
+
+
+def _groups_of(features: tuple[str, ...]) -> list[str]:
+    return sorted({name.partition("__")[0] for name in features})
+
+
+def _write_training(
+    job: Job,
+    trained: crossval.Trained,
+    predictions: pd.DataFrame,
+    score: pd.DataFrame,
+    order: Order,
+    facts: Mapping[str, Any],
+) -> list[Path]:
+    folder, recipe = job.workspace.run, job.research.recipe
+    out_of_fold = _predictions_table(trained.predictions, recipe)
+    judged = _predictions_table(predictions.assign(fold=0), recipe)
+    _write(folder / "predictions.parquet", out_of_fold, tables.PREDICTIONS, order, {})
+    _write(folder / "oos_predictions.parquet", judged, tables.PREDICTIONS, order, {"fold": "0 is the final model"})
+    _write(folder / "score.parquet", score, tables.SCORE, order, {})
+    tables.write_json(folder / "training.json", facts)
+    names = ("predictions", "oos_predictions", "score")
+    written = [file for name in names for file in _with_manifest(folder / f"{name}.parquet")]
+    return [*written, folder / "training.json"]
+
+
+def _predictions_table(predictions: pd.DataFrame, recipe: str) -> pd.DataFrame:
+    table = predictions[list(ensemble.PROBABILITIES)].copy()
+    table["fold"] = predictions["fold"].astype(np.int64)
+    table["recipe"] = pd.array([recipe] * len(table), dtype="str")
+    return table
+
+
+def _training(job: Job) -> dict[str, Any]:
+    path = job.workspace.run / "training.json"
+    if not path.exists():
+        raise DataError(f"No training of {job.series.name}: run `assay train` first.")
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,220 @@
+"""The verdict: what was trained and traded becomes gates, a card, a run in MLflow and, where READY, a champion."""
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from market import tables
+from market.errors import DataError
+from pipeline import receipts
+from pipeline.imports import data_warnings
+from pipeline.job import Job
+from pipeline.receipts import Order
+from pipeline.workspace import Workspace
+from registry import bundle, card, gates, ledger, plots, promotion, remedies, tracking
+from registry.card import Card
+from registry.markdown import skilled_folds
+from training.reliability import reliability
+
+_LOOKS_TO_WARN = 4
+_PROBABILITIES = ["p_down", "p_flat", "p_up"]
+
+
+def judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int], None]) -> tuple[Card, str | None]:
+    """Judge what the stages before left, unless that is done already; return the card and why it was made anew.
+
+    The look at the judged window is in the ledger before anybody sees a number. READY is promoted.
+    """
+    folder = job.workspace.run
+    order = Order(
+        stage="gate",
+        inputs={name: tables.sha256_of_file(folder / name) for name in ("training.json", "backtest.json")},
+        config=[job.gates.model_dump(), job.research.model_dump(mode="json")],
+        modules=("pipeline.verdict",),
+    )
+    path = job.workspace.receipt("gate")
+    why = order.stale(path)
+    if why is None:
+        made = read(job.workspace)
+    else:
+        order.run(path, lambda: _judge(job, seconds, report))
+        made = read(job.workspace)
+    if made.status == "READY":
+        promotion.promote(job.workspace.home, made, bundle_folder(job.workspace, made.bundle_sha256))
+    return made, why
+
+
+def read(workspace: Workspace) -> Card:
+    """Return the last card of a series."""
+    path = workspace.run / "card.json"
+    return card.from_json(path.read_bytes(), str(path))
+
+
+def bundle_folder(workspace: Workspace, bundle_sha256: str) -> Path:
+    """Return where the bundle of that digest is."""
+    return workspace.bundles / bundle_sha256[:16]
+
+
+def answer(workspace: Workspace, made: Card) -> dict[str, Any]:
+    """Return the verdict as the command line gives it: the card's essence, with trials and looks as of now."""
+    counts = ledger.count(workspace.home, made.series, made.window["oos_start"], made.window["cut_off"])
+    values = made.model_dump(mode="json")
+    kept = ("series", "status", "run_id", "gates", "oos", "folds", "features", "seconds", "bars_sha256", "simulated")
+    return {name: values[name] for name in kept} | {
+        "looks": counts.looks,
+        "trials": counts.trials,
+        "skill": values["skill"],
+        "warnings": values["warnings"],
+        "remedies": values["remedies"],
+        "headline": card.headline(made)[0].partition(": ")[2],
+        "skill_lines": _skill_lines(made),
+        "card": str(workspace.run / "card.md"),
+        "open": "make ui" if not made.simulated else "assay ui --demo",
+    }
+
+
+def _judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int], None]) -> tuple[list[Path], dict]:
+    folder = job.workspace.run
+    training, traded = _json(folder / "training.json"), _json(folder / "backtest.json")
+    trades = tables.read_table(folder / "trades.parquet", tables.TRADES)
+    equity = tables.read_table(folder / "equity.parquet", tables.EQUITY)
+    counts = _look(job, training)
+    report("gates", 1, 3)
+    judged = gates.judge(
+        trades, equity, training["folds"], {name: float(b) for name, b in job.gates.model_dump().items()}, job.risk.per_trade
+    )
+    made = _card(job, training, traded, judged, counts, seconds)
+    report("plots", 2, 3)
+    drawn = plots.draw(made, equity, _reliability(job), training["importance"])
+    stored = bundle_folder(job.workspace, training["bundle"])
+    bundle.read_bundle(stored, training["bundle"])
+    files = {path.name: path for path in sorted(stored.iterdir())}
+    run_id = tracking.log_run(job.workspace.home, made, card.to_markdown(made), files, drawn)
+    made = made.model_copy(update={"run_id": run_id})
+    report("run logged", 3, 3)
+    tables.write_text(folder / "card.json", card.to_json(made))
+    tables.write_text(folder / "card.md", card.to_markdown(made))
+    for name, content in drawn.items():
+        tables.write_bytes(folder / "plots" / f"{name}.png", content)
+    return [folder / "card.json", folder / "card.md"], {"run_id": run_id, "status": made.status}
+
+
+def _look(job: Job, training: Mapping[str, Any]) -> ledger.Counts:
+    """Write the trial and the look into the ledger, and return the counts that include them."""
+    window = training["window"]
+    entry = {
+        "bars_sha256": _sha256(job.workspace.bars),
+        "config_sha256": tables.sha256_of([job.research.model_dump(mode="json"), job.recipe.model_dump(mode="json")]),
+        "oos_start": window["oos_start"],
+        "cut_off": window["cut_off"],
+        "model": training["bundle"],
+    }
+    for kind in ("trial", "look"):
+        ledger.record(job.workspace.home, job.series.name, kind, **entry)
+    return ledger.count(job.workspace.home, job.series.name, window["oos_start"], window["cut_off"])
+
+
+def _card(
+    job: Job,
+    training: Mapping[str, Any],
+    traded: Mapping[str, Any],
+    judged: list[gates.Gate],
+    counts: ledger.Counts,
+    seconds: dict[str, float],
+) -> Card:
+    labelled = tables.read_manifest(job.workspace.labels)
+    choice = training["choice"]
+    thresholds = {"long_threshold": choice["long"], "short_threshold": choice["short"]}
+    return Card(
+        series=job.series.name,
+        status=gates.status(judged),
+        run_id="",
+        made_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        simulated=job.series.simulated,
+        bars_sha256=_sha256(job.workspace.bars),
+        features_sha256=_sha256(job.workspace.features),
+        labels_sha256=_sha256(job.workspace.labels),
+        bundle_sha256=training["bundle"],
+        recipe=job.research.recipe,
+        members=job.plan.weights,
+        window=training["window"],
+        validation={
+            "scheme": "purged walk-forward, expanding",
+            "folds": len(training["folds"]),
+            "purge": job.research.purge,
+            "embargo": job.research.embargo,
+            "edges": training["edges"],
+        },
+        gates=judged,
+        oos=traded["metrics"] | {name: value for name, value in training["oos"].items() if not name.startswith("skill")},
+        oos_breakdown=traded["breakdown"],
+        folds=[_without(fold, "features", "base_rate") for fold in training["folds"]],
+        skill={"oos": _skill(training["oos"]), "out_of_fold": _skill(training["pooled"])},
+        features=training["features"],
+        labels=labelled.facts if labelled else {},
+        costs=job.instrument.costs._asdict(),
+        policy=job.guards._replace(blocked_sessions=tuple(job.trading.blocked_sessions))._asdict() | thresholds,
+        risk=job.risk._asdict(),
+        exits=job.exits._asdict(),
+        trials=counts.trials,
+        looks=counts.looks,
+        warnings=_warnings(job, training, counts),
+        remedies=remedies.remedies(judged, training["folds"], traded["metrics"], job.risk.per_trade),
+        versions=receipts.versions(),
+        seconds=seconds,
+    )
+
+
+def _warnings(job: Job, training: Mapping[str, Any], counts: ledger.Counts) -> list[str]:
+    manifest = tables.read_manifest(job.workspace.bars)
+    found = data_warnings(manifest) if manifest else []
+    if training["choice"]["long"] is None:
+        found.append("No threshold had a positive net expectancy out of fold: the model does not trade.")
+    if pd.Timestamp(training["window"]["cut_off"]) < job.cut_off:
+        found.append(f"The bars end at {training['window']['cut_off'][:10]}, before the cut-off {job.cut_off:%Y-%m-%d}.")
+    if counts.looks >= _LOOKS_TO_WARN:
+        found.append(f"This window has been looked at {counts.looks} times: a pass on it means less each time.")
+    return found
+
+
+def _reliability(job: Job) -> pd.DataFrame:
+    predictions = tables.read_table(job.workspace.run / "predictions.parquet", tables.PREDICTIONS)
+    y = tables.read_table(job.workspace.labels, tables.LABELS, ["y"])["y"].reindex(predictions.index)
+    known = y.notna().to_numpy()
+    return reliability(y[known].to_numpy().astype(np.int64), predictions[_PROBABILITIES].to_numpy()[known])
+
+
+def _skill(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {"skill": figures["skill"], "low": figures["skill_low"], "high": figures["skill_high"]}
+
+
+def _skill_lines(made: Card) -> list[str]:
+    lines = []
+    for name, told in (("out_of_fold", "out of fold"), ("oos", "out of sample")):
+        skill = made.skill[name]
+        if skill["skill"] is None:
+            lines.append(f"Skill against the base rate {told}: not computable")
+        else:
+            interval = f" (90 % interval {skill['low']:+.4f} … {skill['high']:+.4f})" if skill["low"] is not None else ""
+            lines.append(f"Skill against the base rate {told}: {skill['skill']:+.4f}{interval}")
+    return [*lines, f"Folds with skill: {skilled_folds(made.folds) or 0} of {len(made.folds)}"]
+
+
+def _without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def _sha256(path: Path) -> str:
+    manifest = tables.read_manifest(path)
+    if manifest is None:
+        raise DataError(f"No table at {path}: run `assay train`, which makes it.")
+    return manifest.sha256
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))

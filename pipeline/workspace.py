@@ -1,0 +1,66 @@
+"""Where the files of a series are. Simulated series live apart, under `demo/`, with a registry of their own."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from market import settings
+from market.errors import UnavailableError
+from market.instruments import Series
+
+
+class Workspace(NamedTuple):
+    """The folders and files of one series."""
+
+    home: Path
+    series: Series
+
+    @property
+    def bars(self) -> Path:
+        """Return the bars table."""
+        return self.home / "bars" / f"{self.series.name}.parquet"
+
+    @property
+    def features(self) -> Path:
+        """Return the features table."""
+        return self.home / "features" / f"{self.series.name}.parquet"
+
+    @property
+    def labels(self) -> Path:
+        """Return the labels table."""
+        return self.home / "labels" / f"{self.series.name}.parquet"
+
+    @property
+    def run(self) -> Path:
+        """Return the folder of the last training: predictions, trades, equity, receipts, card."""
+        return self.home / "runs" / self.series.name
+
+    @property
+    def bundles(self) -> Path:
+        """Return the folder that holds a bundle for each trained model, named by its digest."""
+        return self.home / "bundles" / self.series.name
+
+    def receipt(self, stage: str) -> Path:
+        """Return the receipt of a stage."""
+        return self.run / f"{stage}.receipt.json"
+
+
+def of(series: Series) -> Workspace:
+    """Return the workspace of `series` under `ASSAY_HOME`."""
+    home = settings.home()
+    return Workspace(home / "demo" if series.simulated else home, series)
+
+
+def require_bars(workspace: Workspace) -> None:
+    """Raise UnavailableError unless bars of the series are stored."""
+    if not workspace.bars.exists():
+        name = workspace.series.name
+        raise UnavailableError(
+            f"No bars stored for {name}: import some with "
+            f"`assay import FILE --symbol {workspace.series.symbol} --timeframe {workspace.series.timeframe.name} "
+            "--timezone ZONE --stamp open`."
+        )
+
+
+def stored(home: Path) -> list[str]:
+    """Return the names of all series with stored bars, sorted."""
+    return sorted(path.stem for path in (home / "bars").glob("*.parquet"))

@@ -1,0 +1,119 @@
+"""The model card: everything known about one training, as a closed record; how it reads is in `registry.markdown`."""
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from market.errors import DataError
+from registry.gates import Gate, status
+from registry.markdown import to_headline, to_page
+
+SIMULATED = "SIM_"
+
+
+class Card(BaseModel):
+    """One training, judged: what it was made from, how it was validated, what it earned and whether it is READY.
+
+    Closed and immutable; numbers that are not computable are None, never NaN. The verdict must follow from the gates,
+    and a simulated series must be named as one, or the card cannot be built. In `skill`, `oos` and `out_of_fold` each
+    hold `skill`, `low` and `high`; in a fold, `skill_low` above 0 means skill against the base rate.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    series: str
+    status: Literal["READY", "FAILED"]
+    run_id: str
+    made_at: str
+    simulated: bool
+    bars_sha256: str
+    features_sha256: str
+    labels_sha256: str
+    bundle_sha256: str
+    recipe: str
+    members: dict[str, float]
+    window: dict[str, Any]
+    validation: dict[str, Any]
+    gates: list[Gate]
+    oos: dict[str, float | int | None]
+    oos_breakdown: dict[str, list[dict[str, Any]]]
+    folds: list[dict[str, Any]]
+    skill: dict[str, Any]
+    features: list[str]
+    labels: dict[str, Any]
+    costs: dict[str, Any]
+    policy: dict[str, Any]
+    risk: dict[str, Any]
+    exits: dict[str, Any]
+    trials: int
+    looks: int
+    warnings: list[str]
+    remedies: list[str]
+    versions: dict[str, str]
+    seconds: dict[str, float]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_values(cls, values: Any) -> Any:
+        return {name: plain(value, name) for name, value in values.items()} if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _verdict_follows_from_gates(self) -> Self:
+        if self.status != status(self.gates):
+            raise ValueError(f"status is {self.status}, but the gates say {status(self.gates)}")
+        if self.simulated != self.series.startswith(SIMULATED):
+            raise ValueError(f"series {self.series} with simulated={self.simulated}: simulated series are {SIMULATED}…")
+        dt.datetime.fromisoformat(self.made_at)
+        return self
+
+
+def plain(value: Any, where: str = "value") -> Any:
+    """Return `value` as JSON knows it: named tuples as objects, numpy numbers and stamps as numbers and text.
+
+    Models are left to pydantic. Raises ValueError where a number is not finite; `where` names it.
+
+    >>> plain({"a": (1, 2.5), "when": dt.date(2025, 10, 22)})
+    {'a': [1, 2.5], 'when': '2025-10-22'}
+    """
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {str(name): plain(item, f"{where}.{name}") for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, f"{where}.{at}") for at, item in enumerate(value)]
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} is {value}: what is not computable is None")
+    return value
+
+
+def to_json(card: Card) -> str:
+    """Return the card as indented JSON, the same text for the same card."""
+    return card.model_dump_json(indent=1) + "\n"
+
+
+def from_json(text: str | bytes, where: str = "card.json") -> Card:
+    """Return the card that `to_json` wrote; raises DataError where the text is not one."""
+    try:
+        return Card.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the card"
+        raise DataError(f"{where} is not a model card of this version: {field}: {first['msg']}.") from None
+
+
+def to_markdown(card: Card) -> str:
+    """Return the card as Markdown: the verdict first, narrow enough for a phone."""
+    return to_page(card.model_dump())
+
+
+def headline(card: Card) -> list[str]:
+    """Return the card's first lines for a terminal: verdict, benchmarks, skill, trials and looks, remedies."""
+    return to_headline(card.model_dump())

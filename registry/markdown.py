@@ -1,0 +1,210 @@
+"""How a model card reads: pure text from the card's fields, the verdict first and the small print last."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from registry.gates import GATES, Gate, what_it_would_take
+from registry.shortfall import percent
+
+_SHARES = {"win_rate", "max_drawdown", "total_return", "exposure", "accuracy", "per_trade", "open_risk", "daily_loss"}
+_DIGITS = {"profit_factor": ".2f", "PF": ".2f", "skill": "+.4f", "skill_low": "+.4f", "skill_high": "+.4f"}
+_SKILLS = {"oos": "out of sample", "out_of_fold": "out of fold"}
+_FOLD_COLUMNS = {
+    "fold": "Fold",
+    "trades": "Trades",
+    "profit_factor": "PF",
+    "win_rate": "Wins",
+    "expectancy": "R/trade",
+    "skill": "Skill",
+    "thresholds": "Thresholds",
+}
+_PLOTS = ("gates", "equity", "folds", "calibration", "importance")
+
+
+def to_page(card: Mapping[str, Any]) -> str:
+    """Return the whole card as Markdown; `card` is `Card.model_dump()`."""
+    sections = [
+        _verdict(card),
+        _benchmarks(card),
+        _remedies(card),
+        _honesty(card),
+        _section("Data warnings", _bullets(card["warnings"]) or "None."),
+        _section("Window", _pairs(card["window"] | {"validation": card["validation"], "labels": card["labels"]})),
+        _section("Folds", _folds(card["folds"])),
+        _section("Out of sample", _pairs(card["oos"])),
+        *(_section(f"Out of sample by {name}", _table(rows)) for name, rows in card["oos_breakdown"].items()),
+        _section("Costs", _pairs(card["costs"])),
+        _section("Rules", _pairs({name: card[name] for name in ("exits", "policy", "risk")})),
+        _section("Model", _pairs({"recipe": card["recipe"], "members": card["members"]})),
+        _section(f"Features ({len(card['features'])})", ", ".join(f"`{name}`" for name in card["features"])),
+        _provenance(card),
+        _section("Plots", _bullets(f"plots/{name}.png" for name in _PLOTS)),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def to_headline(card: Mapping[str, Any]) -> list[str]:
+    """Return the card's first lines for a terminal, without markup."""
+    lines = [_title(card), ""]
+    for gate in _gates(card):
+        mark = "pass" if gate.passed else "FAIL"
+        lines.append(f"{mark}  {GATES[gate.name].title:<18} {_got(gate):>14}  {_wanted(gate):<9} {_lacks(gate, card)}")
+    lines += ["", *(f"{what}: {text}" for what, text in _skill(card).items()), _counted(card)]
+    if card["warnings"]:
+        lines.append(f"Data warnings: {len(card['warnings'])}; they are on the card.")
+    if card["remedies"]:
+        lines += ["", "What might help:", *(f"{at}. {text}" for at, text in enumerate(card["remedies"], start=1))]
+    return [line.rstrip() for line in lines]
+
+
+def skilled_folds(folds: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return how many folds have skill (the interval's low end above 0), or None where no fold has a measured skill."""
+    lows = [fold["skill_low"] for fold in folds if "skill_low" in fold]
+    return sum(low is not None and low > 0 for low in lows) if lows else None
+
+
+def _gates(card: Mapping[str, Any]) -> list[Gate]:
+    return [Gate.model_validate(gate) for gate in card["gates"]]
+
+
+def _title(card: Mapping[str, Any]) -> str:
+    failed = sum(not gate["passed"] for gate in card["gates"])
+    what = "passes every benchmark" if not failed else f"fails {failed} of {len(card['gates'])} benchmarks"
+    if skilled_folds(card["folds"]) == 0:
+        what = f"no fold has skill against the base rate; {what}"
+    simulated = "SIMULATED, never real: " if card["simulated"] else ""
+    return f"{card['series']} {card['status']}: {simulated}{what}"
+
+
+def _verdict(card: Mapping[str, Any]) -> str:
+    facts = f"Made {card['made_at']}" + (f", run `{card['run_id']}`" if card["run_id"] else "")
+    return f"# {_title(card)}\n\n{facts}, recipe `{card['recipe']}`."
+
+
+def _got(gate: Gate) -> str:
+    if gate.got is None:
+        return "not computable"
+    shown = GATES[gate.name].show(gate.got)
+    return f"{gate.got:.6g}" if not gate.passed and shown == GATES[gate.name].show(gate.wanted) else shown
+
+
+def _wanted(gate: Gate) -> str:
+    return f"{'≥' if gate.direction == '>=' else '≤'} {GATES[gate.name].show(gate.wanted)}"
+
+
+def _lacks(gate: Gate, card: Mapping[str, Any]) -> str:
+    trades = next((int(other["got"] or 0) for other in card["gates"] if other["name"] == "trades"), 0)
+    return what_it_would_take(gate, trades)
+
+
+def _mark(gate: Gate) -> str:
+    return "✅" if gate.passed else "❌"
+
+
+def _interval(gate: Gate) -> str:
+    if gate.interval is None:
+        return "–"
+    low, high = (GATES[gate.name].show(end) for end in gate.interval)
+    return f"{low} … {high}"
+
+
+def _benchmarks(card: Mapping[str, Any]) -> str:
+    head = ["| | Benchmark | Got | Wanted | 90 % interval |", "|---|---|---|---|---|"]
+    rows = [
+        f"| {_mark(gate)} | {GATES[gate.name].title} | {_got(gate)} | {_wanted(gate)} | {_interval(gate)} |"
+        for gate in _gates(card)
+    ]
+    failed = [f"**{GATES[gate.name].title}**: {_lacks(gate, card)}." for gate in _gates(card) if not gate.passed]
+    takes = f"\n\nWhat it would take:\n\n{_bullets(failed)}" if failed else ""
+    return _section("Benchmarks", "\n".join(head + rows) + takes)
+
+
+def _remedies(card: Mapping[str, Any]) -> str:
+    numbered = "\n".join(f"{at}. {text}" for at, text in enumerate(card["remedies"], start=1))
+    return _section("What might help", numbered)
+
+
+def _honesty(card: Mapping[str, Any]) -> str:
+    lines = [f"{what}: {text}." for what, text in _skill(card).items()]
+    return _section("Skill, trials and looks", _bullets([*lines, _counted(card)]))
+
+
+def _skill(card: Mapping[str, Any]) -> dict[str, str]:
+    lines = {f"Skill {_SKILLS.get(name, _words(name))}": _skill_text(value) for name, value in card["skill"].items()}
+    with_skill = skilled_folds(card["folds"])
+    if with_skill is not None:
+        lines["Folds with skill against the base rate"] = f"{with_skill} of {len(card['folds'])}"
+    return lines
+
+
+def _skill_text(value: Any) -> str:
+    if isinstance(value, Mapping) and "skill" in value:
+        text = "not computable" if value["skill"] is None else f"{value['skill']:+.4f}"
+        low, high = value.get("low"), value.get("high")
+        return text if low is None or high is None else f"{text} (90 % interval {low:+.4f} … {high:+.4f})"
+    return _show("skill", value)
+
+
+def _counted(card: Mapping[str, Any]) -> str:
+    looks = f"{card['looks']} look{'s' * (card['looks'] != 1)} at this out-of-sample window"
+    return f"{card['trials']} trial{'s' * (card['trials'] != 1)} of this series so far, {looks}"
+
+
+def _folds(folds: Sequence[Mapping[str, Any]]) -> str:
+    known = [name for name in _FOLD_COLUMNS if any(name in fold for fold in folds)]
+    rows = []
+    for fold in folds:
+        period = f"{_day(fold.get('test_start'))} … {_day(fold.get('test_end'))}"
+        cells = {_FOLD_COLUMNS[name]: _show(name, fold.get(name)) for name in known}
+        rows.append(cells | ({"Judged on": period} if "test_start" in fold else {}))
+    return _table(rows)
+
+
+def _day(stamp: Any) -> str:
+    return "–" if stamp is None else str(stamp)[:10]
+
+
+def _provenance(card: Mapping[str, Any]) -> str:
+    hashes = {name: f"`{card[name]}`" for name in ("bars_sha256", "features_sha256", "labels_sha256", "bundle_sha256")}
+    seconds = {name: f"{value:.1f} s" for name, value in card["seconds"].items()}
+    return _section("Versions", _pairs(hashes | card["versions"] | {"seconds": seconds}))
+
+
+def _section(title: str, body: str) -> str:
+    return f"## {title}\n\n{body}" if body else ""
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    return _bullets(f"{_words(name)}: {_show(name, value)}" for name, value in values.items())
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return ""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [f"| {' | '.join(_words(name) for name in columns)} |", "|" + "---|" * len(columns)]
+    lines += [f"| {' | '.join(_show(name, row.get(name)) for name in columns)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ") if name.islower() else name
+
+
+def _show(name: str, value: Any) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return percent(value, 1) if name in _SHARES else format(value, _DIGITS.get(name, ".4g"))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_words(str(key))} {_show(str(key), item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple | set):
+        return ", ".join(_show(name, item) for item in value) or "none"
+    return str(value).replace("|", "/").replace("\n", " ")

@@ -1,0 +1,103 @@
+"""Higher timeframes: only completed coarse bars, joined as of their close stamps."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_store.groups import context
+from market.errors import DataError
+from market.timeframe import DAY, TIMEFRAMES
+
+QUARTER_HOUR, HOUR = TIMEFRAMES["15T"], TIMEFRAMES["1H"]
+
+
+@pytest.mark.parametrize(
+    ("own", "seen"),
+    [
+        ("1T", ["5T", "15T", "D"]),
+        ("5T", ["15T", "30T", "D"]),
+        ("15T", ["30T", "1H", "D"]),
+        ("30T", ["1H", "4H", "D"]),
+        ("1H", ["4H", "D"]),
+        ("4H", ["D"]),
+    ],
+)
+def test_a_row_sees_the_next_two_timeframes_and_the_day(own, seen):
+    assert [coarse.name for coarse in context.coarser(TIMEFRAMES[own])] == seen
+
+
+@pytest.mark.parametrize("own", TIMEFRAMES.values(), ids=TIMEFRAMES)
+def test_the_declared_lookback_holds_every_window_and_never_exceeds_3000(own):
+    for coarse in context.coarser(own):
+        ratio = coarse.minutes // own.minutes
+        needed = (context.window(own, coarse) + 1) * ratio + ratio - 1
+        assert needed <= context.LOOKBACK[own.name] <= 3000
+
+
+def last_completed_hour(bars: pd.DataFrame, ts: pd.Timestamp) -> pd.DataFrame:
+    """The own bars of the newest hour that had ended at `ts` and in which the market traded."""
+    ends = bars.loc[:ts].index.ceil("1h")
+    completed = ends[ends <= ts]
+    return bars.loc[:ts][ends == completed[-1]]
+
+
+def test_each_row_carries_the_newest_hour_that_has_ended(bars):
+    found = context.compute(bars)
+    for row in range(3000, 3120):
+        ts = bars.index[row]
+        hour = last_completed_hour(bars, ts)
+        span = hour["high"].max() - hour["low"].min()
+        place = (hour["close"].iloc[-1] - hour["low"].min()) / span if span else 0.5
+        assert hour.index[-1] <= ts
+        assert found["1H_close_place"].iloc[row] == pytest.approx(place, abs=1e-12)
+
+
+def test_the_hour_that_ends_with_the_row_is_known_and_the_one_under_way_is_not(bars):
+    found = context.compute(bars)["1H_close_place"]
+    hours = found.groupby(bars.index.floor("1h")).agg(["nunique", "count"])
+    assert (hours["nunique"].iloc[100:] == 1).all(), "from :00 to :45 a row sees one and the same hour"
+
+
+def test_indicators_of_an_hour_by_hand(bars):
+    hourly = bars.groupby(bars.index.ceil("1h")).agg({"high": "max", "low": "min", "close": "last"}).iloc[:-1]
+    before = hourly["close"].shift(1)
+    ranges = np.maximum(hourly["high"], before) - np.minimum(hourly["low"], before)
+    moves = hourly["close"].diff()
+    gains, losses = moves.clip(lower=0).rolling(20).sum(), (-moves).clip(lower=0).rolling(20).sum()
+    expected = pd.DataFrame(
+        {
+            "1H_rsi_20": 100.0 * gains / (gains + losses),
+            "1H_close_to_sma_20_atr": (hourly["close"] - hourly["close"].rolling(20).mean())
+            / ranges.rolling(20).mean(),
+        }
+    )
+    known = expected[expected.index.isin(bars.index)].iloc[50:]
+    found = context.compute(bars).loc[known.index, known.columns]
+    np.testing.assert_allclose(found, known, rtol=1e-7, atol=1e-9)
+
+
+def test_since_close_is_the_way_gone_since_the_coarse_bar_ended(bars):
+    found = context.compute(bars)["1H_since_close_atr"]
+    on_the_hour = bars.index.minute == 0
+    assert (found[on_the_hour].iloc[50:] == 0.0).all()
+    assert (found[~on_the_hour].iloc[200:] != 0.0).mean() > 0.9
+
+
+def test_where_the_day_does_not_fit_its_window_is_shorter_and_says_so(generate):
+    five, one = (context.compute(generate(500, minutes=minutes)) for minutes in (5, 1))
+    assert "D_rsi_8" in five
+    assert [column for column in one if column.startswith("D_")] == [
+        "D_body_share",
+        "D_close_place",
+        "D_since_close_atr",
+    ]
+
+
+def test_daily_bars_have_no_context(generate):
+    assert context.compute(generate(500, minutes=1440)).shape[1] == 0
+    assert context.coarser(DAY) == ()
+
+
+def test_bars_of_no_timeframe_are_refused(generate):
+    with pytest.raises(DataError, match="7 minutes apart"):
+        context.compute(generate(100, minutes=7))

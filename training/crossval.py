@@ -1,0 +1,200 @@
+"""Walk-forward: every fold fitted on its past and judged on its block, then the final model from what the folds found.
+
+Folds are independent and run in processes of one thread each, so that the result is the same on any machine.
+"""
+
+from collections.abc import Callable, Iterator
+from statistics import median_low
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from backtest import metrics
+from backtest.engine import run
+from market.errors import DataError
+from training import calibration, classification, ensemble, fold, selection
+from training.dataset import Dataset, base_rate, drop_labels_past
+from training.ensemble import PROBABILITIES, Ensemble
+from training.fold import Plan
+from training.members import MEMBERS
+from training.splits import PurgedWalkForward, row_spans
+from training.thresholds import Choice
+
+Progress = Callable[[str, int, int], None]
+
+
+class Judged(NamedTuple):
+    """A judged fold: its figures (JSON values), calibrated predictions of its block, and the members' raw ones."""
+
+    figures: dict[str, Any]
+    predictions: pd.DataFrame
+    raw: dict[str, np.ndarray]
+    rounds: dict[str, int]
+
+
+class Trained(NamedTuple):
+    """The final model with the thresholds fitted out of fold, the folds' figures and the pooled predictions."""
+
+    ensemble: Ensemble
+    choice: Choice
+    folds: list[dict[str, Any]]
+    predictions: pd.DataFrame
+    pooled: dict[str, Any]
+
+
+def train(
+    data: Dataset, bars: pd.DataFrame, plan: Plan, edges: pd.DatetimeIndex, workers: int, progress: Progress
+) -> Trained:
+    """Run the walk-forward on development rows `data` and fit the final model.
+
+    `bars` are all bars up to the end of development; `edges` pin the blocks. `progress(what, done, total)` is called as
+    work completes. Raises DataError where the first fold has too few usable rows.
+    """
+    labelled = np.flatnonzero(data.labelled)
+    splits = list(_splits(data, bars, plan, edges))
+    _check_first(splits[0][0], data, edges, plan)
+    tasks = [
+        joblib.delayed(judge)(number, data.take(train_rows), data.take(test_rows), bars, plan, edges)
+        for number, (train_rows, test_rows) in reversed(list(enumerate(splits, start=1)))
+    ]
+    judged = sorted(_parallel(tasks, workers, "folds", progress), key=lambda one: one.figures["fold"])
+    final = _final(data.take(labelled), bars, plan, judged, workers, progress)
+    pooled = pd.concat([one.predictions for one in judged]).dropna()
+    return Trained(*final, [one.figures for one in judged], pooled, _pooled_figures(data, judged, plan.venue.exits.bars))
+
+
+def judge(
+    number: int, train_part: Dataset, block: Dataset, bars: pd.DataFrame, plan: Plan, edges: pd.DatetimeIndex
+) -> Judged:
+    """Fit fold `number` on `train_part` and judge it on `block`, on a fresh account."""
+    train_end = train_part.X.index[-1]
+    known = bars.loc[: train_part.t1.max()]
+    span = (train_end - edges[0]) / ((edges[-1] - edges[0]) / (len(edges) - 1))
+    fitted = fold.fit(train_part, known, plan, blocks=span)
+    model = fitted.ensemble
+    predictions = model.predict(block.X)
+    venue = plan.venue
+    result = run(
+        bars.loc[: edges[number + 1]],
+        ensemble.score(predictions, model.outcomes),
+        fitted.choice.policy(venue.guards),
+        venue.exits,
+        venue.costs,
+        venue.risk,
+        venue.market,
+    )
+    rates = base_rate(train_part)
+    figures = {
+        "fold": number,
+        "train_start": train_part.X.index[0].isoformat(),
+        "train_end": train_end.isoformat(),
+        "test_start": block.X.index[0].isoformat(),
+        "test_end": block.X.index[-1].isoformat(),
+        "rows": len(train_part.y),
+        "test_rows": len(block.y),
+        "rounds": fitted.rounds,
+        "thresholds": fitted.choice.described(),
+        "cost_r": cost_in_r(result.trades),
+        "inner_trades": fitted.choice.trades,
+        "inner_expectancy": fitted.choice.expectancy,
+        "features": list(model.features),
+        "refusals": result.refusals,
+        "losses": int((result.trades["r"] < 0).sum()),
+    }
+    figures["base_rate"] = rates.tolist()
+    figures |= skill(drop_labels_past(block, edges[number + 1]), predictions, rates, venue.exits.bars)
+    figures |= metrics.summary(result.trades, result.equity["equity"], venue.market)
+    return Judged(figures, predictions.assign(fold=number), model.raw(block.X), fitted.rounds)
+
+
+def skill(data: Dataset, predictions: pd.DataFrame, rates: np.ndarray, block: int) -> dict[str, float | None]:
+    """Return the classification figures of `predictions` on the labelled rows of `data`, and skill with its interval.
+
+    `rates` is the base rate of the training labels, (3,) or one for each row; `block` rows are resampled together, since
+    labels overlap.
+    """
+    p = predictions[list(PROBABILITIES)].to_numpy()
+    rows = data.labelled & np.isfinite(p).all(axis=1)
+    return classification.scores(data.y[rows], p[rows], np.broadcast_to(rates, p.shape)[rows], block)
+
+
+def cost_in_r(trades: pd.DataFrame) -> float | None:
+    """Return what trading cost in multiples of the risk taken (spread, slippage, commission, swap); None without trades."""
+    at_risk = (trades["pnl"] / trades["r"].where(trades["r"] != 0)).sum()
+    return float(trades["cost"].sum() / at_risk) if len(trades) and at_risk > 0 else None
+
+
+def _splits(
+    data: Dataset, bars: pd.DataFrame, plan: Plan, edges: pd.DatetimeIndex
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    research = plan.research
+    splitter = PurgedWalkForward(research.folds, research.purge, research.embargo, edges=list(edges))
+    for rows, block in splitter.split(data.X, t1=data.t1, bars=pd.DatetimeIndex(bars.index)):
+        yield rows[data.labelled[rows]], block
+
+
+def _check_first(rows: np.ndarray, data: Dataset, edges: pd.DatetimeIndex, plan: Plan) -> None:
+    needed = plan.research.minimum_rows
+    if len(rows) < needed:
+        raise DataError(
+            f"Too few bars for {plan.research.folds} folds: the first fold has {len(rows)} usable training rows up to "
+            f"{edges[1]:%Y-%m-%d}, wanted {needed}. Import more history (now {len(data.y)} rows from "
+            f"{data.X.index[0]:%Y-%m-%d}) or use a finer timeframe."
+        )
+
+
+def _parallel(tasks: list, workers: int, what: str, progress: Progress) -> list:
+    progress(what, 0, len(tasks))
+    done = []
+    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="1.5*n_jobs")
+    for result in parallel(tasks):
+        done.append(result)
+        progress(what, len(done), len(tasks))
+    return done
+
+
+def _final(
+    data: Dataset, bars: pd.DataFrame, plan: Plan, judged: list[Judged], workers: int, progress: Progress
+) -> tuple[Ensemble, Choice]:
+    """Return the model fitted on all development rows that end a purge before the judged window, and its thresholds."""
+    _, end = row_spans(data.X, data.t1, pd.DatetimeIndex(bars.index), plan.research.purge)
+    usable = data.take(np.flatnonzero(end <= len(bars) - plan.research.embargo))
+    importance = fold.gains_of(usable, bars, plan)
+    chosen = selection.select(usable.X.to_numpy(), list(usable.X), importance, plan.recipe.features)
+    rounds = {name: median_low([one.rounds[name] for one in judged]) for name in plan.weights}
+    tasks = [
+        joblib.delayed(_named)(name, usable, chosen, rounds[name], plan.research.seed) for name in plan.weights
+    ]
+    fitted = dict(_parallel(tasks, workers, "final members", progress))
+    members = {name: MEMBERS[name].load(fitted[name]) for name in plan.weights}
+    calibrations = _pooled_calibrations(data, judged)
+    paid = ensemble.outcomes(usable.y, usable.r, usable.w)
+    model = Ensemble(tuple(chosen), members, plan.weights, calibrations, paid)
+    voted = np.vstack([ensemble.vote(one.raw, model.weights, calibrations) for one in judged])
+    predictions = pd.DataFrame(voted, columns=list(PROBABILITIES), index=_stamps(judged)).dropna()
+    return model, fold.choose(predictions, paid, bars, plan, blocks=len(judged))
+
+
+def _named(name: str, usable: Dataset, chosen: list[str], rounds: int, seed: int) -> tuple[str, bytes]:
+    return name, fold.fit_member(name, usable, chosen, rounds, seed)
+
+
+def _stamps(judged: list[Judged]) -> pd.Index:
+    return pd.concat([one.predictions for one in judged]).index
+
+
+def _pooled_calibrations(data: Dataset, judged: list[Judged]) -> dict[str, calibration.Calibration]:
+    rows = data.X.index.get_indexer(_stamps(judged))
+    raw = {name: np.vstack([one.raw[name] for one in judged]) for name in judged[0].raw}
+    have = (rows >= 0) & np.isfinite(next(iter(raw.values()))[:, 0])
+    y, w = data.y[rows[have]], data.w[rows[have]]
+    return {name: calibration.fit(p[have], y, w) for name, p in raw.items()}
+
+
+def _pooled_figures(data: Dataset, judged: list[Judged], block: int) -> dict[str, Any]:
+    """Return the classification figures of all folds together, each row against its own fold's base rate."""
+    predictions = pd.concat([one.predictions for one in judged])
+    rates = np.vstack([np.tile(one.figures["base_rate"], (len(one.predictions), 1)) for one in judged])
+    return skill(data.take(data.X.index.get_indexer(predictions.index)), predictions, rates, block)

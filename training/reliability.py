@@ -1,0 +1,26 @@
+"""How often what was predicted with a probability happened."""
+
+import numpy as np
+import pandas as pd
+
+_NAMES = ("down", "flat", "up")
+
+
+def reliability(y: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFrame:
+    """Return for each class and bin of equal counts: label, mean `predicted` probability, `observed` share, `count`.
+
+    `y` holds −1, 0, 1 and `p` (rows × 3) the probabilities of down, flat, up. Without rows the table is empty.
+    Source: Niculescu-Mizil and Caruana (2005), Predicting Good Probabilities With Supervised Learning, §2.
+
+    >>> table = reliability(np.array([1, -1, 1, 0]), np.full((4, 3), 1 / 3), bins=1)
+    >>> table["observed"].tolist()
+    [0.25, 0.25, 0.5]
+    """
+    rows = []
+    for column, name in enumerate(_NAMES):
+        order = np.argsort(p[:, column], kind="stable")
+        for part in np.array_split(order, min(bins, len(order)) or 1):
+            if len(part):
+                predicted, observed = float(p[part, column].mean()), float((y[part] == column - 1).mean())
+                rows.append({"label": name, "predicted": predicted, "observed": observed, "count": len(part)})
+    return pd.DataFrame(rows, columns=["label", "predicted", "observed", "count"])

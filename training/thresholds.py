@@ -1,0 +1,71 @@
+"""From scores to a policy: thresholds that are given, or chosen by what trading them would have brought out of fold."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from backtest import metrics
+from backtest.engine import simulate
+from backtest.policy import Policy
+from backtest.risk import Risk
+from market.execution import Costs, Exits
+
+MINIMUM_TRADES = 60
+
+_CANDIDATES = np.round(np.arange(0.50, 0.905, 0.01), 2)
+
+
+class Venue(NamedTuple):
+    """Where and how is traded: exits, costs, risk, the guards of the policy, and the market's hours."""
+
+    exits: Exits
+    costs: Costs
+    risk: Risk
+    guards: Policy
+    market: str
+
+
+class Choice(NamedTuple):
+    """Thresholds with what they brought on the predictions they were chosen on; `long` is None for "no trade"."""
+
+    long: float | None
+    short: float | None
+    trades: int
+    expectancy: float | None
+
+    def described(self) -> dict[str, float] | str:
+        """Return the thresholds by side, or "no trade"."""
+        return "no trade" if self.long is None or self.short is None else {"long": self.long, "short": self.short}
+
+    def policy(self, guards: Policy) -> Policy:
+        """Return `guards` with these thresholds; "no trade" can never be reached."""
+        if self.long is None or self.short is None:
+            return guards._replace(long_threshold=np.inf, short_threshold=-np.inf)
+        return guards._replace(long_threshold=self.long, short_threshold=self.short)
+
+
+def choose(bars: pd.DataFrame, score: pd.DataFrame, venue: Venue, blocks: float) -> Choice:
+    """Return the symmetric thresholds with the best net expectancy among those with enough trades.
+
+    `bars` must end where the score may be known. Enough is 60 for each of the `blocks` block lengths that the scores
+    span. Where no candidate has positive expectancy the answer is "no trade", with the best that was found.
+    """
+    tried = [_outcome(bars, score, venue, float(long)) for long in _CANDIDATES]
+    enough = [one for one in tried if one.trades >= MINIMUM_TRADES * max(blocks, 1.0) and one.expectancy is not None]
+    if not enough:
+        return Choice(None, None, max(one.trades for one in tried), None)
+    best = max(enough, key=lambda one: one.expectancy or -np.inf)
+    return best if (best.expectancy or 0.0) > 0 else best._replace(long=None, short=None)
+
+
+def given(bars: pd.DataFrame, score: pd.DataFrame, venue: Venue, long: float, short: float) -> Choice:
+    """Return fixed thresholds with what they brought on `score`."""
+    return _outcome(bars, score, venue, long, short)
+
+
+def _outcome(bars: pd.DataFrame, score: pd.DataFrame, venue: Venue, long: float, short: float | None = None) -> Choice:
+    low = round(1.0 - long, 6) if short is None else short
+    choice = Choice(long, low, 0, None)
+    trades, _ = simulate(bars, score, choice.policy(venue.guards), venue.exits, venue.costs, venue.risk, venue.market)
+    return choice._replace(trades=len(trades), expectancy=metrics.expectancy(trades["r"].to_numpy()))
