@@ -11,7 +11,7 @@ DAILY_TRADES, DAILY_LOSS, CONSECUTIVE_LOSSES, OPEN_RISK, SIZE = 10, 11, 12, 13, 
 
 
 class Risk(NamedTuple):
-    """Money and limits: `equity` in USD at the start, shares of equity for one trade, all open risk and a day's loss."""
+    """Money and limits: `equity` in USD at the start; shares of equity for a trade, all open risk, a day's loss."""
 
     equity: float = 100_000.0
     per_trade: float = 0.005
@@ -34,9 +34,12 @@ class Day(NamedTuple):
 def typed(risk: Risk) -> Risk:
     """Return `risk` with each number of the type that kernels are compiled for."""
     return Risk(
-        *(float(value) for value in risk[:4]),
-        max_trades_per_day=int(risk.max_trades_per_day),
-        max_consecutive_losses=int(risk.max_consecutive_losses),
+        float(risk.equity),
+        float(risk.per_trade),
+        float(risk.open_risk),
+        float(risk.daily_loss),
+        int(risk.max_trades_per_day),
+        int(risk.max_consecutive_losses),
     )
 
 

@@ -21,8 +21,8 @@ def arrays(bars: pd.DataFrame, *names: str) -> tuple[np.ndarray, ...]:
 def whole(prices: np.ndarray) -> np.ndarray:
     """Return prices as whole numbers of 10⁻⁸ (float64), whose sums and differences are exact.
 
-    On a price grid ties are frequent, and in binary fractions rounding settles them, by the level of the price: one
-    gold bar in five hundred is a "spinning top" at ten times its price and not at its own.
+    On a price grid ties are frequent, and in binary fractions rounding settles them, by the level of the price: on
+    15-minute gold, prices times ten made or unmade one "spinning top" in every 550 bars.
 
     >>> float(whole(np.array([0.3]))[0] - whole(np.array([0.1]))[0])
     20000000.0

@@ -105,7 +105,9 @@ def _labelled_rows(arrays: Tape, exits: Exits, rows: np.ndarray) -> np.ndarray:
     return rows[has_horizon & (np.nan_to_num(arrays.atr[rows]) > 0)]
 
 
-def _classes(long_bar: np.ndarray, long_reason: np.ndarray, short_bar: np.ndarray, short_reason: np.ndarray) -> np.ndarray:
+def _classes(
+    long_bar: np.ndarray, long_reason: np.ndarray, short_bar: np.ndarray, short_reason: np.ndarray
+) -> np.ndarray:
     never = np.iinfo(np.int64).max
     up = np.where(long_reason == TARGET, long_bar, never)
     down = np.where(short_reason == TARGET, short_bar, never)

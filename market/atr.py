@@ -15,5 +15,7 @@ def atr(bars: pd.DataFrame, period: int = 14) -> np.ndarray:
     >>> atr(flat, period=2).tolist()
     [nan, nan, 1.0, 1.0]
     """
-    high, low, close = (np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in ("high", "low", "close"))
+    high, low, close = (
+        np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in ("high", "low", "close")
+    )
     return np.asarray(talib.ATR(high, low, close, timeperiod=period))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numba
 
-_ROOMS = ("market", "labels", "backtest")
+_ROOMS = ("market", "feature_store", "labels", "backtest")
 
 
 def _sources_sha256() -> str:
@@ -34,5 +34,5 @@ if not os.environ.get("NUMBA_CACHE_DIR"):
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile `function` without Python objects, fast-math or threads, so that its results are the same bits anywhere."""
+    """Compile `function` without Python objects, fast-math or threads: the results are the same bits anywhere."""
     return numba.njit(cache=True, fastmath=False, parallel=False)(function)

@@ -118,7 +118,7 @@ def round_to_tick(price: float, tick_size: float) -> float:
 
 @compiled
 def stop_distance(atr: float, exits: Exits, costs: Costs) -> float:
-    """Return the distance from entry to stop: the multiple of ATR, at least the broker's minimum, up to a whole tick."""
+    """Return the distance from entry to stop: the multiple of ATR, at least the broker's minimum, in whole ticks."""
     distance = max(exits.stop_loss * atr, costs.minimum_stop)
     ticks = max(np.ceil(distance / costs.tick_size - 1e-9), 1.0)
     return round_to_tick(ticks * costs.tick_size, costs.tick_size)
@@ -192,7 +192,7 @@ def settle(position: State, reason: int, price: float, slippage: float, bar: Bar
 
 @compiled
 def liquidate(position: State, reason: int, bar: Bar, costs: Costs) -> Fill:
-    """Return the fill of closing the position at the close of `bar`: what it is worth, marked to what it would fetch."""
+    """Return the fill of closing at the close of `bar`: the position marked to what it would fetch."""
     price = bar.close + (0.0 if position.side > 0 else bar.spread)
     return settle(position, reason, price, costs.slippage, bar, costs)
 

@@ -17,7 +17,7 @@ _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,31}")
 class _Table(settings.Settings):
     description: str
     market: Literal["metal", "index", "forex", "crypto"]
-    aliases: list[str] = []
+    aliases: tuple[str, ...] = ()
     quote_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     tick_size: Positive
     pip_size: Positive
@@ -33,7 +33,7 @@ class _Table(settings.Settings):
 
 
 class Instrument(NamedTuple):
-    """An instrument: its symbol, the market whose hours it keeps, its costs, and where its price has been since 2000."""
+    """An instrument: its symbol, the market whose hours it keeps, its costs, where its price has been since 2000."""
 
     symbol: str
     description: str
@@ -98,8 +98,8 @@ def _instrument(symbol: str, values: dict[str, object]) -> Instrument:
     table = settings.validated(values, _Table, f"config/instruments.toml [{symbol}]")
     if table.quote_currency != "USD" and not symbol.startswith("USD"):
         raise UsageError(
-            f"config/instruments.toml [{symbol}]: quote_currency {table.quote_currency} needs USD as the base currency, "
+            f"config/instruments.toml [{symbol}]: quote_currency {table.quote_currency} needs USD as base currency, "
             "so that its own price converts to USD."
         )
     costs = as_floats(Costs(**{name: getattr(table, name) for name in Costs._fields}))
-    return Instrument(symbol, table.description, table.market, tuple(table.aliases), costs, table.price_range)
+    return Instrument(symbol, table.description, table.market, table.aliases, costs, table.price_range)

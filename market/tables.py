@@ -43,9 +43,7 @@ _TRADES |= {"reason": _TEXT, "score": _F8}
 BARS = Schema("bars", "ts", _PRICES, open=True)
 FEATURES = Schema("features", "ts", {}, open=True)
 LABELS = Schema("labels", "ts", _LABELS)
-PREDICTIONS = Schema(
-    "predictions", "ts", {"p_down": _F8, "p_flat": _F8, "p_up": _F8, "fold": "int64", "recipe": _TEXT}
-)
+PREDICTIONS = Schema("predictions", "ts", {"p_down": _F8, "p_flat": _F8, "p_up": _F8, "fold": "int64", "recipe": _TEXT})
 SCORE = Schema("score", "ts", dict.fromkeys(("score", "expected_r_long", "expected_r_short", "confidence"), _F8))
 TRADES = Schema("trades", "t_entry", _TRADES)
 EQUITY = Schema("equity", "ts", {"equity": _F8, "open_risk": _F8})
@@ -211,9 +209,13 @@ def check(frame: pd.DataFrame, schema: Schema, where: str) -> None:
 
 def _check_key(key: pd.Index, schema: Schema, where: str) -> None:
     if key.name != schema.key or str(key.dtype) != _TS:
-        raise DataError(f"{where}: {schema.name} is keyed by {key.name!r} ({key.dtype}), wanted {schema.key!r} ({_TS}).")
+        raise DataError(
+            f"{where}: {schema.name} is keyed by {key.name!r} ({key.dtype}), wanted {schema.key!r} ({_TS})."
+        )
     if not key.is_monotonic_increasing or not key.is_unique:
-        raise DataError(f"{where}: the stamps of {schema.name} must increase strictly; sort them and remove duplicates.")
+        raise DataError(
+            f"{where}: the stamps of {schema.name} must increase strictly; sort them and remove duplicates."
+        )
 
 
 def _first(bad: np.ndarray, frame: pd.DataFrame) -> str:

@@ -42,13 +42,14 @@ def tape(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAUL
     missing = [name for name in _NEEDED if name not in bars]
     if missing:
         raise DataError(f"Bars lack the columns {', '.join(missing)}; found {', '.join(map(str, bars.columns))}.")
-    prices = [np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in _NEEDED]
-    for name, values in zip(_NEEDED, prices, strict=True):
+    prices = {name: np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in _NEEDED}
+    for name, values in prices.items():
         if not np.isfinite(values).all():
-            raise DataError(f"Bars have a {name} that is not finite at {bars.index[int(np.argmin(np.isfinite(values)))]}.")
+            at = bars.index[int(np.argmin(np.isfinite(values)))]
+            raise DataError(f"Bars have a {name} that is not finite at {at}: validate them before use.")
     ts = pd.DatetimeIndex(bars.index)
     return Tape(
-        *prices,
+        **prices,
         nights=sessions.swap_nights(ts, market),
         usd_per_quote=usd_per_quote(bars, costs),
         atr=atr(bars, atr_period),

@@ -19,7 +19,9 @@ class _Verbs(click.Group):
         """Return the verbs in the order in which they were defined."""
         return list(self.commands)
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Resolve a verb; an unknown one raises UsageError with the nearest."""
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             near = get_close_matches(args[0], self.commands, n=1)
@@ -63,7 +65,9 @@ def assay() -> None:
 @assay.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--symbol", required=True, help="Symbol or alias in config/instruments.toml.")
-@click.option("--timeframe", "timeframe_name", required=True, help="1T 5T 15T 30T 1H 4H, or as you write it: M15, 15min …")
+@click.option(
+    "--timeframe", "timeframe_name", required=True, help="1T 5T 15T 30T 1H 4H, or as you write it: M15, 15min …"
+)
 @click.option("--format", "vendor", default="auto", show_default=True, help="auto, mt5, csv or parquet.")
 @click.option("--timezone", help="Zone of the file's stamps (Europe/Athens, UTC …); not needed where they carry one.")
 @click.option("--stamp", type=click.Choice(["open", "close"]), help="Whether a stamp is the bar's open or its close.")
@@ -176,7 +180,7 @@ def models(as_json: bool) -> None:
 @click.argument("action", type=click.Choice(["show"]))
 @click.argument("series")
 @_JSON
-def config(action: str, series: str, as_json: bool) -> None:
+def config(series: str, as_json: bool, **_: str) -> None:
     """Show each effective setting of a series and where it comes from."""
     from pipeline import main_job, screen
 

@@ -94,7 +94,9 @@ def causality(symbol: str, timeframe: str, cuts: int) -> dict[str, Any]:
     manifest = tables.read_manifest(target.bars)
     groups = feature_store.groups_for(bool(manifest is None or manifest.facts.get("has_volume", True)))
     leaks = causality_check.check(bars, groups, cuts=cuts)
-    columns = feature_store.compute(bars.iloc[-feature_store.lookback(groups, target.series.timeframe) :], groups).shape[1]
+    columns = feature_store.compute(
+        bars.iloc[-feature_store.lookback(groups, target.series.timeframe) :], groups
+    ).shape[1]
     return {
         "series": target.series.name,
         "columns": columns,
@@ -164,7 +166,8 @@ def _judged(name: str) -> Workspace:
     if not (target.run / "card.json").exists():
         known = _with_cards(target.home)
         raise UnavailableError(
-            f"No verdict for {name} yet: run `assay train {series.symbol} {series.timeframe.name}`.{nearest(name, known)}"
+            f"No verdict for {name} yet: run `assay train {series.symbol} {series.timeframe.name}`."
+            f"{nearest(name, known)}"
         )
     return target
 
@@ -178,6 +181,7 @@ def _locked(target: Workspace) -> Iterator[None]:
     target.run.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(target.run / ".lock", timeout=0):
+            workspace.sweep(target)
             yield
     except Timeout:
         raise UnavailableError(

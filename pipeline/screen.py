@@ -14,6 +14,7 @@ from rich.table import Table
 
 from registry.gates import GATES, Gate, what_it_would_take
 
+_PLAIN_WIDTH = 140
 _WORDS = {True: "[green]pass[/]", False: "[red]FAIL[/]"}
 
 
@@ -62,7 +63,7 @@ def show(answer: Any, as_json: bool, render: Callable[[Console, Any], None]) -> 
     if as_json:
         sys.stdout.write(json.dumps(answer, indent=1, allow_nan=False, default=str, ensure_ascii=False) + "\n")
         return
-    render(Console(highlight=False), answer)
+    render(Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH), answer)
 
 
 def verdict(console: Console, answer: Mapping[str, Any]) -> None:
@@ -103,7 +104,8 @@ def _benchmarks(answer: Mapping[str, Any]) -> Table:
 def imported(console: Console, answer: Mapping[str, Any]) -> None:
     """Print what was imported."""
     console.print(
-        f"[green]{answer['series']}[/] {answer['rows']:,} bars from {answer['first']} to {answer['last']}", soft_wrap=True
+        f"[green]{answer['series']}[/] {answer['rows']:,} bars from {answer['first']} to {answer['last']}",
+        soft_wrap=True,
     )
     for line in answer["notes"]:
         console.print(escape(line), soft_wrap=True)

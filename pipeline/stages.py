@@ -127,7 +127,7 @@ def label(job: Job) -> Done:
 
 
 def train(job: Job, report: Report = quiet) -> Done:
-    """Run the walk-forward, fit the final model, and write predictions, the score of the judged window and the bundle."""
+    """Run the walk-forward, fit the final model; write predictions, the judged window's score and the bundle."""
     held = job.workspace.run / "edges.json"
     order = Order(
         stage="train",
@@ -200,7 +200,8 @@ def backtest(job: Job) -> Done:
         facts = {
             "metrics": metrics.summary(result.trades, result.equity["equity"], job.instrument.market),
             "breakdown": {
-                by: metrics.breakdown(result.trades, by).reset_index().to_dict("records") for by in ("side", "session", "month")
+                by: metrics.breakdown(result.trades, by).reset_index().to_dict("records")
+                for by in ("side", "session", "month")
             },
             "refusals": result.refusals,
         }

@@ -86,7 +86,11 @@ def _judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int]
     counts = _look(job, training)
     report("gates", 1, 3)
     judged = gates.judge(
-        trades, equity, training["folds"], {name: float(b) for name, b in job.gates.model_dump().items()}, job.risk.per_trade
+        trades,
+        equity,
+        training["folds"],
+        {name: float(b) for name, b in job.gates.model_dump().items()},
+        job.risk.per_trade,
     )
     made = _card(job, training, traded, judged, counts, seconds)
     report("plots", 2, 3)
@@ -151,7 +155,8 @@ def _card(
             "edges": training["edges"],
         },
         gates=judged,
-        oos=traded["metrics"] | {name: value for name, value in training["oos"].items() if not name.startswith("skill")},
+        oos=traded["metrics"]
+        | {name: value for name, value in training["oos"].items() if not name.startswith("skill")},
         oos_breakdown=traded["breakdown"],
         folds=[_without(fold, "features", "base_rate") for fold in training["folds"]],
         skill={"oos": _skill(training["oos"]), "out_of_fold": _skill(training["pooled"])},
@@ -176,7 +181,9 @@ def _warnings(job: Job, training: Mapping[str, Any], counts: ledger.Counts) -> l
     if training["choice"]["long"] is None:
         found.append("No threshold had a positive net expectancy out of fold: the model does not trade.")
     if pd.Timestamp(training["window"]["cut_off"]) < job.cut_off:
-        found.append(f"The bars end at {training['window']['cut_off'][:10]}, before the cut-off {job.cut_off:%Y-%m-%d}.")
+        found.append(
+            f"The bars end at {training['window']['cut_off'][:10]}, before the cut-off {job.cut_off:%Y-%m-%d}."
+        )
     if counts.looks >= _LOOKS_TO_WARN:
         found.append(f"This window has been looked at {counts.looks} times: a pass on it means less each time.")
     return found
@@ -200,7 +207,9 @@ def _skill_lines(made: Card) -> list[str]:
         if skill["skill"] is None:
             lines.append(f"Skill against the base rate {told}: not computable")
         else:
-            interval = f" (90 % interval {skill['low']:+.4f} … {skill['high']:+.4f})" if skill["low"] is not None else ""
+            interval = (
+                f" (90 % interval {skill['low']:+.4f} … {skill['high']:+.4f})" if skill["low"] is not None else ""
+            )
             lines.append(f"Skill against the base rate {told}: {skill['skill']:+.4f}{interval}")
     return [*lines, f"Folds with skill: {skilled_folds(made.folds) or 0} of {len(made.folds)}"]
 

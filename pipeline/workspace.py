@@ -1,5 +1,6 @@
 """Where the files of a series are. Simulated series live apart, under `demo/`, with a registry of their own."""
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,6 +60,17 @@ def require_bars(workspace: Workspace) -> None:
             f"`assay import FILE --symbol {workspace.series.symbol} --timeframe {workspace.series.timeframe.name} "
             "--timezone ZONE --stamp open`."
         )
+
+
+def sweep(workspace: Workspace) -> None:
+    """Remove what a killed process left half-written for this series; call it while holding the series' lock."""
+    for table in (workspace.bars, workspace.features, workspace.labels):
+        for left in table.parent.glob(f".{table.stem}.*.tmp"):
+            left.unlink()
+    for left in workspace.run.glob("**/.*.tmp"):
+        left.unlink()
+    for left in workspace.bundles.glob(".*"):
+        shutil.rmtree(left)
 
 
 def stored(home: Path) -> list[str]:

@@ -20,7 +20,7 @@ COSTS = Costs(
 
 
 def random_bars(seed: int, count: int = 400, start: str = "2024-01-08 00:15", minutes: int = 15) -> pd.DataFrame:
-    """Return `count` bars with jumps between bars, occasional wide bars and a spread that changes, all on the tick grid."""
+    """Return `count` bars with jumps between bars, occasional wide bars and a changing spread, on the tick grid."""
     rng = np.random.default_rng(seed)
     steps = rng.normal(0.0, 60.0, count) * np.where(rng.random(count) < 0.05, 5.0, 1.0)
     gaps = np.where(rng.random(count) < 0.08, rng.normal(0.0, 150.0, count), 0.0)

@@ -55,20 +55,32 @@ def train(
     labelled = np.flatnonzero(data.labelled)
     splits = list(_splits(data, bars, plan, edges))
     _check_first(splits[0][0], data, edges, plan)
+    purged = {
+        number: int((data.labelled & (data.X.index <= edges[number])).sum()) - len(rows)
+        for number, (rows, _) in enumerate(splits, start=1)
+    }
     tasks = [
-        joblib.delayed(judge)(number, data.take(train_rows), data.take(test_rows), bars, plan, edges)
+        joblib.delayed(judge)(number, data.take(train_rows), data.take(test_rows), bars, plan, edges, purged[number])
         for number, (train_rows, test_rows) in reversed(list(enumerate(splits, start=1)))
     ]
     judged = sorted(_parallel(tasks, workers, "folds", progress), key=lambda one: one.figures["fold"])
     final = _final(data.take(labelled), bars, plan, judged, workers, progress)
     pooled = pd.concat([one.predictions for one in judged]).dropna()
-    return Trained(*final, [one.figures for one in judged], pooled, _pooled_figures(data, judged, plan.venue.exits.bars))
+    return Trained(
+        *final, [one.figures for one in judged], pooled, _pooled_figures(data, judged, plan.venue.exits.bars)
+    )
 
 
 def judge(
-    number: int, train_part: Dataset, block: Dataset, bars: pd.DataFrame, plan: Plan, edges: pd.DatetimeIndex
+    number: int,
+    train_part: Dataset,
+    block: Dataset,
+    bars: pd.DataFrame,
+    plan: Plan,
+    edges: pd.DatetimeIndex,
+    purged: int = 0,
 ) -> Judged:
-    """Fit fold `number` on `train_part` and judge it on `block`, on a fresh account."""
+    """Fit fold `number` on `train_part` and judge it on `block`, on a fresh account; `purged` rows were left out."""
     train_end = train_part.X.index[-1]
     known = bars.loc[: train_part.t1.max()]
     span = (train_end - edges[0]) / ((edges[-1] - edges[0]) / (len(edges) - 1))
@@ -93,6 +105,7 @@ def judge(
         "test_start": block.X.index[0].isoformat(),
         "test_end": block.X.index[-1].isoformat(),
         "rows": len(train_part.y),
+        "purged": purged,
         "test_rows": len(block.y),
         "rounds": fitted.rounds,
         "thresholds": fitted.choice.described(),
@@ -112,8 +125,8 @@ def judge(
 def skill(data: Dataset, predictions: pd.DataFrame, rates: np.ndarray, block: int) -> dict[str, float | None]:
     """Return the classification figures of `predictions` on the labelled rows of `data`, and skill with its interval.
 
-    `rates` is the base rate of the training labels, (3,) or one for each row; `block` rows are resampled together, since
-    labels overlap.
+    `rates` is the base rate of the training labels, (3,) or one for each row; `block` rows are resampled together,
+    since labels overlap.
     """
     p = predictions[list(PROBABILITIES)].to_numpy()
     rows = data.labelled & np.isfinite(p).all(axis=1)
@@ -121,7 +134,7 @@ def skill(data: Dataset, predictions: pd.DataFrame, rates: np.ndarray, block: in
 
 
 def cost_in_r(trades: pd.DataFrame) -> float | None:
-    """Return what trading cost in multiples of the risk taken (spread, slippage, commission, swap); None without trades."""
+    """Return what trading cost in multiples of the risk taken, everything included; None without trades."""
     at_risk = (trades["pnl"] / trades["r"].where(trades["r"] != 0)).sum()
     return float(trades["cost"].sum() / at_risk) if len(trades) and at_risk > 0 else None
 
@@ -164,9 +177,7 @@ def _final(
     importance = fold.gains_of(usable, bars, plan)
     chosen = selection.select(usable.X.to_numpy(), list(usable.X), importance, plan.recipe.features)
     rounds = {name: median_low([one.rounds[name] for one in judged]) for name in plan.weights}
-    tasks = [
-        joblib.delayed(_named)(name, usable, chosen, rounds[name], plan.research.seed) for name in plan.weights
-    ]
+    tasks = [joblib.delayed(_named)(name, usable, chosen, rounds[name], plan.research.seed) for name in plan.weights]
     fitted = dict(_parallel(tasks, workers, "final members", progress))
     members = {name: MEMBERS[name].load(fitted[name]) for name in plan.weights}
     calibrations = _pooled_calibrations(data, judged)

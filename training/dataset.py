@@ -41,7 +41,7 @@ class Windows(NamedTuple):
 
 
 def windows(ts: pd.DatetimeIndex, history_start: pd.Timestamp, cut_off: pd.Timestamp, oos_months: int) -> Windows:
-    """Return the windows of a series: from its first bar at or after `history_start` to the earlier of cut-off and last bar.
+    """Return the windows of a series, from its first bar after `history_start` to the earlier of cut-off and last bar.
 
     `ts` are close stamps. Raises DataError where nothing is left to develop on or to judge.
     """
@@ -62,7 +62,7 @@ def windows(ts: pd.DatetimeIndex, history_start: pd.Timestamp, cut_off: pd.Times
 
 
 def assemble(features: pd.DataFrame, labels: pd.DataFrame) -> tuple[Dataset, int]:
-    """Return features with their labels from the first row that has half of its features on, and how many were left out.
+    """Return features with their labels, from the first row that has half of its features; how many were left out.
 
     Both are indexed by `ts`; a row of `features` may have no label.
     """

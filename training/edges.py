@@ -24,7 +24,7 @@ def hold(recorded: Sequence[pd.Timestamp], end: pd.Timestamp) -> pd.DatetimeInde
     """
     old = pd.DatetimeIndex(recorded)
     length = (old[-1] - old[0]) / (len(old) - 1)
-    kept = [edge for edge in old[:-1] if edge + length / 2 <= end]
+    kept = [edge for edge in old if edge + length / 2 <= end]
     while kept[-1] + 1.5 * length <= end:
         kept.append((kept[-1] + length).floor("us"))
     return pd.DatetimeIndex([*kept, end]).as_unit("us")

@@ -75,7 +75,8 @@ def from_files(files: dict[str, bytes]) -> Ensemble:
     """Return the ensemble that `to_files` wrote; the bytes must have been verified before they get here."""
     described = json.loads(files[_ENSEMBLE_FILE])
     calibrations = {
-        name: Calibration(slope, (bias[0], bias[1], bias[2])) for name, (slope, bias) in described["calibrations"].items()
+        name: Calibration(slope, (bias[0], bias[1], bias[2]))
+        for name, (slope, bias) in described["calibrations"].items()
     }
     weights = described["weights"]
     return Ensemble(
@@ -96,9 +97,7 @@ def predicted(member: Fitted, X: np.ndarray) -> np.ndarray:
     return p
 
 
-def vote(
-    raw: dict[str, np.ndarray], weights: dict[str, float], calibrations: dict[str, Calibration]
-) -> np.ndarray:
+def vote(raw: dict[str, np.ndarray], weights: dict[str, float], calibrations: dict[str, Calibration]) -> np.ndarray:
     """Return the weighted mean of the members' calibrated probabilities (rows × 3), rounded to 1e-6."""
     total = sum(weights[name] * calibration.calibrated(p, calibrations[name]) for name, p in raw.items())
     return np.round(np.asarray(total), _DECIMALS)

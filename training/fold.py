@@ -26,7 +26,6 @@ class Plan(NamedTuple):
     research: Research
     venue: Venue
 
-
     @property
     def weights(self) -> dict[str, float]:
         """Return the weight of each member."""
@@ -53,9 +52,7 @@ def fit(train: Dataset, bars: pd.DataFrame, plan: Plan, blocks: float) -> Fitted
     judged = np.isfinite(next(iter(raw.values()))[:, 0])
     if not judged.any():
         raise DataError(f"None of {len(train.y)} training rows has all of the chosen features: import more history.")
-    calibrations = {
-        name: calibration.fit(p[judged], train.y[judged], train.w[judged]) for name, p in raw.items()
-    }
+    calibrations = {name: calibration.fit(p[judged], train.y[judged], train.w[judged]) for name, p in raw.items()}
     paid = ensemble.outcomes(train.y, train.r, train.w)
     model = Ensemble(tuple(chosen), members, plan.weights, calibrations, paid)
     voted = ensemble.vote({name: p[judged] for name, p in raw.items()}, model.weights, calibrations)
@@ -64,9 +61,7 @@ def fit(train: Dataset, bars: pd.DataFrame, plan: Plan, blocks: float) -> Fitted
     return FittedFold(model, choice, rounds)
 
 
-def choose(
-    predictions: pd.DataFrame, paid: ensemble.Outcomes, bars: pd.DataFrame, plan: Plan, blocks: float
-) -> Choice:
+def choose(predictions: pd.DataFrame, paid: ensemble.Outcomes, bars: pd.DataFrame, plan: Plan, blocks: float) -> Choice:
     """Return the recipe's thresholds, fitted on out-of-fold `predictions` where it says so."""
     score = ensemble.score(predictions, paid)
     known = bars.loc[: score.index[-1]]
@@ -142,6 +137,5 @@ def _rounds(train: Dataset, bars: pd.DataFrame, plan: Plan, importance: np.ndarr
     chosen = selection.select(train.X.to_numpy()[early], list(train.X), importance, plan.recipe.features)
     learn, watch = sample_of(train.take(early), chosen), sample_of(train.take(late), chosen)
     return {
-        name: MEMBERS[name].fit(learn, held_out=watch, rounds=None, seed=research.seed).rounds
-        for name in plan.weights
+        name: MEMBERS[name].fit(learn, held_out=watch, rounds=None, seed=research.seed).rounds for name in plan.weights
     }

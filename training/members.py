@@ -6,7 +6,7 @@ probability matrix has the columns of `CLASSES`. A NaN feature is missing to the
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import lightgbm
 import numpy as np
@@ -64,7 +64,7 @@ class XGBoost:
     """Gradient-boosted trees of XGBoost, stored as UBJSON."""
 
     file = "xgboost.ubj"
-    parameters = {
+    parameters: ClassVar[dict[str, Any]] = {
         "objective": "multi:softprob",
         "num_class": 3,
         "tree_method": "hist",
@@ -147,7 +147,7 @@ class LightGBM:
     """Gradient-boosted trees of LightGBM, stored as its text model."""
 
     file = "lightgbm.txt"
-    parameters = {
+    parameters: ClassVar[dict[str, Any]] = {
         "objective": "multiclass",
         "num_class": 3,
         "num_leaves": 15,
@@ -177,7 +177,7 @@ class LightGBM:
         # A small sample must still be able to split: no more than a twentieth of it in a leaf.
         parameters = self.parameters | {
             "seed": seed,
-            "min_data_in_leaf": min(self.parameters["min_data_in_leaf"], max(len(sample.y) // 20, 1)),  # type: ignore[call-overload]
+            "min_data_in_leaf": min(self.parameters["min_data_in_leaf"], max(len(sample.y) // 20, 1)),
         }
         booster = lightgbm.train(parameters, data, num_boost_round=rounds or _MAXIMUM_ROUNDS, **stopping)
         taken = rounds or (booster.best_iteration or _MAXIMUM_ROUNDS)

@@ -1,4 +1,4 @@
-"""One tiny market for each fill rule: what happens at a tie, a gap, the entry bar, the time barrier, a roll, the end."""
+"""One tiny market for each fill rule: what happens at a tie, a gap, the entry bar, the time barrier, the end."""
 
 import pandas as pd
 import pytest
@@ -16,7 +16,9 @@ EXITS = Exits(take_profit=2.0, stop_loss=1.0, bars=3, atr_period=2)
 RISK = Risk(max_trades_per_day=1000)
 
 
-def one_trade(*rows: tuple[float, float, float, float], side: int = 1, spread: float = 0.0, costs=FREE, market="crypto"):
+def one_trade(
+    *rows: tuple[float, float, float, float], side: int = 1, spread: float = 0.0, costs=FREE, market="crypto"
+):
     """Trade `side` once, decided at the close of the fourth calm bar (ATR 1), through `rows`."""
     bars = bars_of([*CALM, *rows], spread)
     score = pd.Series(float("nan"), index=bars.index)

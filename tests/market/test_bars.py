@@ -32,7 +32,7 @@ def bars_from(*raws: Raw, of: Instrument = GOLD, minutes: str = "15T", **how: ob
 def around_the_clock(start: str, days: int = 2) -> pd.DataFrame:
     """Return hourly crypto rows on a naive clock, as a table of opens."""
     stamps = pd.date_range(start, periods=24 * days, freq="1h", unit="us")
-    flat = {name: 30_000.0 for name in ("open", "high", "low", "close")}
+    flat = dict.fromkeys(validation.PRICES, 30_000.0)
     return pd.DataFrame({"timestamp": stamps, **flat, "volume": 1.0})
 
 
@@ -141,8 +141,8 @@ def test_a_row_whose_year_is_wrong_stands_alone() -> None:
     stray = table.iloc[-1:].assign(timestamp=table["timestamp"].iloc[-1] - pd.Timedelta(weeks=52))
     found = bars_from(raw(pd.concat([stray, table])))
     assert found.errors[["row", "problem"]].to_numpy().tolist() == [[1, "row out of place"]]
-    nearest = (table["timestamp"].iloc[0] - stray["timestamp"].iloc[0]).days
-    assert found.errors["found"].iloc[0] == f"{nearest} days from any other"
+    nearest = (table["timestamp"].iloc[0] - stray["timestamp"].iloc[0]) / pd.Timedelta(days=1)
+    assert found.errors["found"].iloc[0] == f"{nearest:.0f} days from any other"
     assert_frame_equal(found.bars, made(), check_freq=False)
 
 
@@ -215,7 +215,7 @@ def test_coverage_counts_only_bars_that_should_be_there() -> None:
 
 def test_four_hour_bars_may_stand_on_the_days_of_their_broker() -> None:
     opens = pd.date_range("2024-07-01", periods=60, freq="4h", unit="us")
-    flat = pd.DataFrame({"timestamp": opens} | {name: 30_000.0 for name in ("open", "high", "low", "close")})
+    flat = pd.DataFrame({"timestamp": opens} | dict.fromkeys(validation.PRICES, 30_000.0))
     found = bars_from(raw(flat), of=BITCOIN, minutes="4H", timezone="Europe/Athens")
     assert found.errors.empty
     assert found.facts["missing_bars"] == 0

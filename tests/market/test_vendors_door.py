@@ -90,7 +90,7 @@ def test_a_bad_cell_is_refused_with_its_row_and_set_aside_on_request(
 def test_an_exact_repetition_in_one_file_is_an_error(tmp_path: Path) -> None:
     table = as_table(made())
     pd.concat([table[:50], table[49:]]).to_csv(tmp_path / "twice.csv", index=False)
-    with pytest.raises(DataError, match="row 52.*duplicate stamp: found the same bar as row 51"):
+    with pytest.raises(DataError, match=r"row 52.*duplicate stamp: found the same bar as row 51"):
         imported(tmp_path / "twice.csv")
     assert_frame_equal(imported(tmp_path / "twice.csv", quarantine=True).bars, made(), check_freq=False)
 
@@ -108,7 +108,7 @@ def test_of_rows_that_differ_at_one_stamp_neither_is_trusted(tmp_path: Path) -> 
 
 def test_newest_first_is_refused_whole(tmp_path: Path) -> None:
     as_table(made())[::-1].to_csv(tmp_path / "reversed.csv", index=False)
-    with pytest.raises(DataError, match="stamps are not sorted: found 199 of 200 rows out of order.*row 3"):
+    with pytest.raises(DataError, match=r"stamps are not sorted: found 199 of 200 rows out of order.*row 3"):
         imported(tmp_path / "reversed.csv", quarantine=True)
 
 
@@ -133,13 +133,13 @@ def test_a_bar_ten_times_too_high_is_a_bad_tick(tmp_path: Path) -> None:
     table = as_table(made())
     table.loc[120, ["open", "high", "low", "close"]] *= 5
     table.to_csv(tmp_path / "tick.csv", index=False)
-    with pytest.raises(DataError, match="1 error of 1 kind; first at row 122.*bad tick"):
+    with pytest.raises(DataError, match=r"1 error of 1 kind; first at row 122.*bad tick"):
         imported(tmp_path / "tick.csv")
 
 
 def test_bars_of_another_timeframe_are_refused_whole(tmp_path: Path) -> None:
     as_table(made(minutes=5), minutes=5).to_csv(tmp_path / "five.csv", index=False)
-    with pytest.raises(DataError, match="bars are not 15T: found it looks like 5T; wanted 15T bars.*resample"):
+    with pytest.raises(DataError, match=r"bars are not 15T: found it looks like 5T; wanted 15T bars.*resample"):
         imported(tmp_path / "five.csv", quarantine=True)
 
 
@@ -147,7 +147,7 @@ def test_seconds_read_as_nanoseconds_are_told(tmp_path: Path) -> None:
     table = as_table(made())
     table["timestamp"] = pd.to_datetime(table["timestamp"].astype("int64") // 1_000_000, unit="ns")
     table.to_parquet(tmp_path / "unit.parquet")
-    with pytest.raises(DataError, match="bars are not 15T|before 2000"):
+    with pytest.raises(DataError, match=r"bars are not 15T|before 2000"):
         imported(tmp_path / "unit.parquet")
     assert "stamp before 2000" in {row["problem"] for row in report_of(tmp_path)}
 
@@ -156,13 +156,13 @@ def test_spreads_in_points_are_told(tmp_path: Path) -> None:
     table = as_table(made())
     table["spread"] = (table["spread"] * 100).round()
     table.to_csv(tmp_path / "points.csv", index=False)
-    with pytest.raises(DataError, match="spreads look like points.*--format mt5"):
+    with pytest.raises(DataError, match=r"spreads look like points.*--format mt5"):
         imported(tmp_path / "points.csv")
 
 
 def test_all_missing_columns_are_named_at_once(tmp_path: Path) -> None:
     as_table(made()).drop(columns=["high", "close"]).to_csv(tmp_path / "less.csv", index=False)
-    with pytest.raises(DataError, match="missing columns: high, close. Found: timestamp, open, low, volume, spread"):
+    with pytest.raises(DataError, match=r"missing columns: high, close\. Found: timestamp, open, low, volume, spread"):
         imported(tmp_path / "less.csv")
 
 
@@ -237,13 +237,13 @@ def test_a_truncated_or_overwritten_parquet_is_refused_in_one_line(
 
 def test_stamps_without_a_zone_ask_for_it_and_for_their_side(tmp_path: Path) -> None:
     path = written_mt5(made(), tmp_path / "export.csv")
-    with pytest.raises(UsageError, match="no time zone: declare it, --timezone UTC or.*Europe/Athens"):
+    with pytest.raises(UsageError, match=r"no time zone: declare it, --timezone UTC or.*Europe/Athens"):
         imported(path, timezone=None)
     with pytest.raises(UsageError, match="open or the close of a bar: add --stamp open"):
         imported(path, stamp=None)
     with pytest.raises(UsageError, match="Did you mean close"):
         imported(path, stamp="closes")
-    with pytest.raises(UsageError, match="Unknown time zone 'Europe/Athen'.*Did you mean Europe/Athens"):
+    with pytest.raises(UsageError, match=r"Unknown time zone 'Europe/Athen'.*Did you mean Europe/Athens"):
         imported(path, timezone="Europe/Athen")
 
 
@@ -299,7 +299,7 @@ def test_a_clean_import_leaves_no_report(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_bytes_whatsoever_end_in_a_traceback(content: bytes) -> None:
     from tempfile import TemporaryDirectory
 

@@ -155,7 +155,7 @@ def test_each_format_recognises_its_own_and_no_other(tmp_path: Path) -> None:
 def test_where_two_formats_fit_the_user_says_which(tmp_path: Path) -> None:
     table = as_table(made()).rename(columns={"timestamp": "time", "volume": "tick_volume"})
     table.assign(real_volume=0).to_csv(tmp_path / "python.csv", index=False)
-    with pytest.raises(UsageError, match="several formats: say which with --format .mt5 = .*points.*csv = .*price"):
+    with pytest.raises(UsageError, match=r"several formats: say which with --format .mt5 = .*points.*csv = .*price"):
         imported(tmp_path / "python.csv")
 
 

@@ -107,7 +107,7 @@ def test_sound_bars_pass_with_flash_crashes_and_all(source: str, series: str, tm
 
 
 def test_crossed_quotes_are_refused_as_negative_spreads(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="347 errors of 1 kind.*spread is negative"):
+    with pytest.raises(DataError, match=r"347 errors of 1 kind.*spread is negative"):
         stored("fxcm_nautilus", "GBPUSD_1T", tmp_path)
 
 

@@ -1,0 +1,150 @@
+"""What is fitted in a fold has seen nothing but its training part, and is the same bytes every time."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import labels
+from backtest import Policy, Risk
+from market import settings, simulated
+from market.errors import DataError
+from market.execution import Exits
+from market.instruments import instrument
+from tests.markets import stamps
+from training import crossval, dataset, edges, fold, selection
+from training.fold import Plan
+from training.thresholds import Choice, Venue, choose
+
+
+def features_of(bars: pd.DataFrame) -> pd.DataFrame:
+    """A few causal features, enough for a fold to learn something from."""
+    returns = bars["close"].pct_change()
+    volume = np.log1p(bars["volume"])
+    table = {f"made__return_{n}": bars["close"].pct_change(n) for n in (1, 3, 8, 20)}
+    table |= {f"made__volume_{n}": volume - volume.rolling(n).mean() for n in (20, 60)}
+    table |= {"made__volatility": returns.rolling(30).std(), "made__twin": bars["close"].pct_change(8) * 2.0}
+    return pd.DataFrame(table).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    research = settings.research("XAUUSD", "15T").model_copy(
+        update={"folds": 3, "purge": 20, "embargo": 30, "minimum_rows": 300}
+    )
+    recipe = settings.recipe("ensemble").model_copy(update={"features": 6})
+    gold = instrument("XAUUSD")
+    guards = Policy(np.inf, -np.inf)
+    return Plan(recipe, research, Venue(Exits(1.4, 1.0, 20), gold.costs, Risk(), guards, gold.market))
+
+
+@pytest.fixture(scope="module")
+def bars() -> pd.DataFrame:
+    return simulated.simulate("XAUUSD", "15T", "2019-01-02", "2019-04-30", edge=0.4)
+
+
+def rows_of(bars: pd.DataFrame, plan: Plan) -> dataset.Dataset:
+    venue = plan.venue
+    outcome = labels.triple_barrier(bars, venue.exits, venue.costs, market=venue.market)
+    return dataset.assemble(features_of(bars), outcome)[0]
+
+
+def test_changing_bars_after_the_training_end_changes_nothing_that_was_fitted(bars, plan):
+    def fitted(market: pd.DataFrame) -> tuple[dict[str, bytes], Choice]:
+        rows = rows_of(market, plan)
+        known = market.iloc[:4000]
+        train = dataset.drop_labels_past(rows, known.index[-1])
+        train = train.take(np.flatnonzero(train.labelled))
+        one = fold.fit(train, known, plan, blocks=1.0)
+        return one.ensemble.to_files(), one.choice
+
+    changed = bars.copy()
+    changed.iloc[4000:, :4] *= 1.5
+    changed.iloc[4000:, 4:] *= 7.0
+    assert fitted(bars) == fitted(changed)
+
+
+def test_a_fold_that_scales_on_all_rows_would_be_caught(bars, plan):
+    changed = bars.copy()
+    changed.iloc[4000:, 4] *= 7.0
+    whole, other = (features_of(market).iloc[100:] for market in (bars, changed))
+    leaky = [(table.iloc[:3900] - table.mean()) / table.std() for table in (whole, other)]
+    assert not leaky[0].equals(leaky[1])
+
+
+def test_the_walk_forward_is_deterministic_finds_the_edge_and_audits_itself(bars, plan):
+    rows = rows_of(bars, plan)
+    cuts = edges.draw(rows.X.index[0] - pd.Timedelta(minutes=15), rows.X.index[-1], 3)
+    told = []
+    first = crossval.train(rows, bars, plan, cuts, 1, lambda *said: told.append(said))
+    second = crossval.train(rows, bars, plan, cuts, 2, lambda *said: None)
+    assert first.ensemble.to_files() == second.ensemble.to_files()
+    assert first.folds == second.folds
+    assert first.choice == second.choice
+    pd.testing.assert_frame_equal(first.predictions, second.predictions)
+    assert told[0] == ("folds", 0, 3)
+    assert told[-1] == ("final members", 3, 3)
+    assert first.pooled["skill_low"] > 0
+    for figures, start in zip(first.folds, cuts[1:-1], strict=True):
+        assert figures["purged"] > 0
+        assert pd.Timestamp(figures["train_end"]) < start < pd.Timestamp(figures["test_start"])
+    assert first.predictions.index.is_unique
+
+
+def test_too_few_rows_in_the_first_fold_say_what_is_missing(bars, plan):
+    rows = rows_of(bars, plan)
+    greedy = plan._replace(research=plan.research.model_copy(update={"minimum_rows": 10**6}))
+    cuts = edges.draw(rows.X.index[0], rows.X.index[-1], 3)
+    with pytest.raises(DataError, match=r"Too few bars for 3 folds: .* wanted 1000000"):
+        crossval.train(rows, bars, greedy, cuts, 1, lambda *said: None)
+
+
+def test_selection_leaves_out_near_duplicates_and_what_has_no_importance():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 3)).astype(np.float32)
+    X = np.column_stack([X, X[:, 0] * 3 + 1])
+    assert selection.select(X, ["a", "b", "c", "copy_of_a"], np.array([0.4, 0.1, 0.0, 0.5]), 4) == ["copy_of_a", "b"]
+    with_holes = X.copy()
+    with_holes[:400, 1] = np.nan
+    assert selection.select(with_holes, ["a", "b", "c", "d"], np.array([0.4, 0.1, 0.2, 0.3]), 2) == ["a", "c"]
+
+
+def test_without_a_positive_expectancy_the_answer_is_no_trade(bars, plan):
+    rng = np.random.default_rng(0)
+    noise = pd.DataFrame({"score": rng.random(len(bars)), "expected_r_long": 1.0, "expected_r_short": 1.0}, bars.index)
+    noise["confidence"] = np.maximum(noise["score"], 1 - noise["score"])
+    choice = choose(bars, noise, plan.venue, blocks=1.0)
+    assert choice.long is None
+    assert choice.described() == "no trade"
+    assert choice.policy(plan.venue.guards).long_threshold == np.inf
+
+
+def test_thresholds_need_sixty_trades_a_block(bars, plan):
+    hidden = simulated.hidden_signal("XAUUSD", "15T", "2019-01-02", "2019-04-30").reindex(bars.index)
+    up = 1 / (1 + np.exp(-hidden))
+    score = pd.DataFrame({"score": up, "expected_r_long": 1.0, "expected_r_short": 1.0, "confidence": 1.0}, bars.index)
+    found = choose(bars, score, plan.venue, blocks=1.0)
+    assert found.long is not None
+    assert found.trades >= 60
+    assert choose(bars, score, plan.venue, blocks=1000.0).long is None
+
+
+def test_windows_cut_history_where_the_settings_say():
+    ts = stamps(40_000, "2024-01-02")
+    found = dataset.windows(ts, pd.Timestamp("2024-02-01", tz="UTC"), pd.Timestamp("2025-01-01", tz="UTC"), 6)
+    assert found.start == pd.Timestamp("2024-02-01 00:15", tz="UTC")
+    assert found.oos_start == pd.Timestamp("2024-07-01", tz="UTC")
+    assert found.cut_off == pd.Timestamp("2025-01-01", tz="UTC")
+    with pytest.raises(DataError, match="shorter than the 60 judged months"):
+        dataset.windows(ts, pd.Timestamp("2024-02-01", tz="UTC"), pd.Timestamp("2025-01-01", tz="UTC"), 60)
+    with pytest.raises(DataError, match="No bars between"):
+        dataset.windows(ts, pd.Timestamp("2030-02-01", tz="UTC"), pd.Timestamp("2031-01-01", tz="UTC"), 6)
+
+
+def test_labels_past_an_edge_are_dropped_and_their_rows_stay_predictable(bars, plan):
+    rows = rows_of(bars, plan)
+    edge = rows.X.index[2000]
+    kept = dataset.drop_labels_past(rows, edge)
+    assert (kept.t1.dropna() <= edge).all()
+    assert len(kept.X) == len(rows.X)
+    assert (kept.w[~kept.labelled] == 0).all()
+    assert kept.labelled.sum() < rows.labelled.sum()
