@@ -1,1 +1,1 @@
-"""The thin runner: what was judged is what trades. Not built yet."""
+"""The room of the thin runner, which trades what was judged. Nothing lives here yet."""

@@ -1,5 +1,6 @@
 """From scores to a policy: thresholds that are given, or chosen by what trading them would have brought out of fold."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from backtest.risk import Risk
 from market.execution import Costs, Exits
 
 MINIMUM_TRADES = 60
+SAFE_TRADES = MINIMUM_TRADES + 2 * math.sqrt(MINIMUM_TRADES)
 
 _CANDIDATES = np.round(np.arange(0.50, 0.905, 0.01), 2)
 
@@ -48,11 +50,12 @@ class Choice(NamedTuple):
 def choose(bars: pd.DataFrame, score: pd.DataFrame, venue: Venue, blocks: float) -> Choice:
     """Return the symmetric thresholds with the best net expectancy among those with enough trades.
 
-    `bars` must end where the score may be known. Enough is 60 for each of the `blocks` block lengths that the scores
-    span. Where no candidate has positive expectancy the answer is "no trade", with the best that was found.
+    `bars` must end where the score may be known. A judged block needs 60 trades; enough is two standard deviations of a
+    count more than that for each of the `blocks` block lengths that the scores span. Where no candidate has positive
+    expectancy the answer is "no trade", with the best that was found.
     """
     tried = [_outcome(bars, score, venue, float(long)) for long in _CANDIDATES]
-    enough = [one for one in tried if one.trades >= MINIMUM_TRADES * max(blocks, 1.0) and one.expectancy is not None]
+    enough = [one for one in tried if one.trades >= SAFE_TRADES * max(blocks, 1.0) and one.expectancy is not None]
     if not enough:
         return Choice(None, None, max(one.trades for one in tried), None)
     best = max(enough, key=lambda one: one.expectancy or -np.inf)
