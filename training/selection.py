@@ -9,7 +9,8 @@ from training.members import LightGBM, Sample, shares
 _ROUNDS = 40
 _LEARNING_RATE = 0.1
 _DUPLICATE = 0.95
-_ROWS = 30_000
+_SCOUTED_ROWS = 30_000
+_CORRELATED_ROWS = 10_000
 
 
 class _Scout(LightGBM):
@@ -21,7 +22,7 @@ def gains(sample: Sample, seed: int) -> np.ndarray:
 
     Neighbouring labels overlap, so that thinning rows loses little; every feature is drawn often.
     """
-    step = max(len(sample.y) // _ROWS, 1)
+    step = max(len(sample.y) // _SCOUTED_ROWS, 1)
     thinned = Sample(np.ascontiguousarray(sample.X[::step]), sample.y[::step], sample.w[::step])
     return _Scout().fit(thinned, held_out=None, rounds=_ROUNDS, seed=seed).importance()
 
@@ -29,11 +30,11 @@ def gains(sample: Sample, seed: int) -> np.ndarray:
 def select(X: np.ndarray, names: list[str], importance: np.ndarray, count: int) -> list[str]:
     """Return up to `count` names by falling importance, leaving out near-duplicates of what is already chosen.
 
-    Two features are near-duplicates where their rank correlation on the rows of `X` exceeds 0.95 in size. Ties are
+    Two features are near-duplicates where their rank correlation on every k-th row of `X` exceeds 0.95 in size. Ties are
     broken by name, so that the choice is deterministic; features without any importance are left out unless nothing
     else is there.
     """
-    correlation = _rank_correlation(X[:: max(len(X) // _ROWS, 1)])
+    correlation = _rank_correlation(X[:: max(len(X) // _CORRELATED_ROWS, 1)])
     order = sorted(range(len(names)), key=lambda i: (-importance[i], names[i]))
     useful = [i for i in order if importance[i] > 0] or order
     chosen: list[int] = []
