@@ -3,12 +3,12 @@
 import re
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from market import settings, timeframe
 from market.errors import UsageError, nearest
 from market.execution import Costs, as_floats
-from market.settings import NotNegative, Positive
+from market.settings import NotNegative, Number, Positive
 
 SIMULATED = "SIM_"
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,31}")
@@ -27,9 +27,17 @@ class _Table(settings.Settings):
     spread_floor: NotNegative
     commission: NotNegative
     slippage: NotNegative
-    swap_long: float
-    swap_short: float
+    swap_long: Number
+    swap_short: Number
     price_range: tuple[Positive, Positive]
+
+    @model_validator(mode="after")
+    def _in_proportion(self) -> "_Table":
+        if self.price_range[0] >= self.price_range[1]:
+            raise ValueError(f"price_range = {list(self.price_range)}: the lower price comes first")
+        if self.tick_size > self.pip_size:
+            raise ValueError(f"tick_size {self.tick_size:g} is larger than pip_size {self.pip_size:g}")
+        return self
 
 
 class Instrument(NamedTuple):
@@ -57,8 +65,20 @@ class Series(NamedTuple):
 
 
 def instruments() -> dict[str, Instrument]:
-    """Return all instruments by symbol; raises UsageError naming what is wrong in the table."""
-    return {symbol: _instrument(symbol, values) for symbol, values in settings.read_toml("instruments").items()}
+    """Return all instruments by symbol; raises one UsageError that names everything wrong in the file."""
+    known, problems = {}, []
+    for symbol, values in settings.read_toml("instruments").items():
+        try:
+            known[symbol] = _instrument(symbol, values)
+        except UsageError as error:
+            problems.append(str(error).rstrip("."))
+    names = [name for symbol, one in known.items() for name in (symbol, *one.aliases)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        problems.append(f"config/instruments.toml: {', '.join(twice)} means more than one instrument")
+    if problems:
+        raise UsageError(f"{'; '.join(problems)}.")
+    return known
 
 
 def instrument(name: str) -> Instrument:
@@ -95,6 +115,8 @@ def series_named(name: str) -> Series:
 
 
 def _instrument(symbol: str, values: dict[str, object]) -> Instrument:
+    if not _SYMBOL.fullmatch(symbol):
+        raise UsageError(f"config/instruments.toml [{symbol}]: wanted a symbol in capital letters, such as [XAUUSD].")
     table = settings.validated(values, _Table, f"config/instruments.toml [{symbol}]")
     if table.quote_currency != "USD" and not symbol.startswith("USD"):
         raise UsageError(

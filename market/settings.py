@@ -16,12 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from market import timeframe
 from market.errors import UsageError, nearest
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
 Count = Annotated[int, Field(ge=1, strict=True)]
-Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Share = Annotated[Number, Field(gt=0, le=1)]
+Day = Annotated[dt.date, Field(strict=True)]
 
 _VARIABLES = {"ASSAY_CONFIG", "ASSAY_HOME"}
+_SHOWN = 60  # characters of a wrong value
 
 
 class Settings(BaseModel):
@@ -33,15 +36,15 @@ class Settings(BaseModel):
 class Research(Settings):
     """What is judged on what: the windows, the folds and the gaps between them."""
 
-    history_start: dt.date
-    cut_off: dt.date
+    history_start: Day
+    cut_off: Day
     oos_months: Count
     folds: Annotated[int, Field(ge=2, strict=True)]
     purge: Annotated[int, Field(ge=0, strict=True)]
     embargo: Annotated[int, Field(ge=0, strict=True)]
     minimum_rows: Count
     inner_folds: Annotated[int, Field(ge=2, strict=True)]
-    inner_holdout: Annotated[float, Field(gt=0, lt=1)]
+    inner_holdout: Annotated[Number, Field(gt=0, lt=1)]
     recipe: str
     seed: Annotated[int, Field(ge=0, strict=True)]
 
@@ -61,7 +64,7 @@ class PolicyAndRisk(Settings):
     cooldown: Annotated[int, Field(ge=0, strict=True)]
     max_spread_atr: Positive
     blocked_sessions: list[Literal["asia", "london", "new_york"]]
-    min_confidence: Annotated[float, Field(ge=0, le=1)]
+    min_confidence: Annotated[Number, Field(ge=0, le=1)]
     equity: Positive
     per_trade: Share
     open_risk: Share
@@ -73,8 +76,8 @@ class PolicyAndRisk(Settings):
 class Thresholds(Settings):
     """Fixed thresholds on the directional score."""
 
-    long: Annotated[float, Field(ge=0.5, le=1)]
-    short: Annotated[float, Field(ge=0, le=0.5)]
+    long: Annotated[Number, Field(ge=0.5, le=1)]
+    short: Annotated[Number, Field(ge=0, le=0.5)]
 
 
 class Recipe(Settings):
@@ -97,7 +100,7 @@ class Gates(Settings):
 
     profit_factor: Positive
     max_drawdown: Share
-    sharpe_per_trade: float
+    sharpe_per_trade: Number
     win_rate: Share
     trades: Count
     fold_profit_factor_variation: Positive
@@ -117,7 +120,10 @@ _LAYERED: dict[str, type[Settings]] = {"research": Research, "labels": Labels, "
 
 def home() -> Path:
     """Return the folder of everything made at run time (`ASSAY_HOME`, default `./data`)."""
-    return Path(_environment("ASSAY_HOME", "data")).resolve()
+    folder = Path(_environment("ASSAY_HOME", "data")).resolve()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"ASSAY_HOME is {folder}, which is a file: name a folder.")
+    return folder
 
 
 def config_folder() -> Path:
@@ -162,15 +168,18 @@ def effective(symbol: str, timeframe_name: str) -> dict[str, dict[str, Setting]]
     return merged
 
 
-def read_toml(name: str) -> dict[str, Any]:
+def read_toml(name: str) -> dict[str, dict[str, Any]]:
     """Return the tables of `config/<name>.toml`; raises UsageError naming the line that does not parse."""
     path = config_folder() / f"{name}.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"No settings file {path}: restore it from the project.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}.") from None
+    if bare := [key for key, value in tables.items() if not isinstance(value, dict)]:
+        raise UsageError(f"{path}: {', '.join(bare)} stands outside of a table: write it below one such as [default].")
+    return tables
 
 
 def validated(values: Mapping[str, Any], model: type[Model], where: str) -> Model:
@@ -178,17 +187,24 @@ def validated(values: Mapping[str, Any], model: type[Model], where: str) -> Mode
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        problems = "; ".join(_problem(dict(details), model.model_fields) for details in error.errors())
-        raise UsageError(f"{where}: {problems}.") from None
+        told = "; ".join(_problems(error, model))
+        raise UsageError(_sentence(f"{where}: {told}")) from None
+
+
+def _problems(error: ValidationError, model: type[BaseModel], without: str = "") -> list[str]:
+    """Return a phrase for each problem, those of the type `without` left out."""
+    return [_problem(dict(one), model.model_fields) for one in error.errors() if one["type"] != without]
 
 
 def _problem(details: dict[str, Any], known: Iterable[str]) -> str:
-    key = ".".join(str(part) for part in details["loc"])
+    key = ".".join(str(part) for part in details["loc"] if part != "[key]")
     if details["type"] == "extra_forbidden":
         return f"unknown key {key!r}.{nearest(key, known)}".rstrip(".")
     if details["type"] == "missing":
         return f"key {key!r} is missing"
-    return f"{key or 'value'} = {details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
+    wanted = details["msg"].removeprefix("Value error, ")
+    wanted = f"{wanted[0].lower()}{wanted[1:]}"
+    return f"{key} = {repr(details['input'])[:_SHOWN]}: {wanted}" if key else wanted
 
 
 def _environment(name: str, default: str) -> str:
@@ -205,14 +221,12 @@ def _named(file: str, name: str) -> dict[str, Any]:
     tables = read_toml(file)
     if name not in tables:
         raise UsageError(f"No [{name}] in config/{file}.toml: there are {', '.join(tables)}.{nearest(name, tables)}")
-    return dict(tables[name])
+    return tables[name]
 
 
 def _layered(file: str, symbol: str, timeframe_name: str, model: type[Model]) -> Model:
     merged = _merge(file, symbol, timeframe_name)
-    values = {key: setting.value for key, setting in merged.items()}
-    origins = sorted({setting.origin for setting in merged.values()})
-    return validated(values, model, ", ".join(origins))
+    return validated({key: setting.value for key, setting in merged.items()}, model, f"config/{file}.toml")
 
 
 def _merge(file: str, symbol: str, timeframe_name: str) -> dict[str, Setting]:
@@ -225,10 +239,23 @@ def _merge(file: str, symbol: str, timeframe_name: str) -> dict[str, Setting]:
     return merged
 
 
-def _check_layers(file: str, tables: Mapping[str, Any]) -> None:
+def _check_layers(file: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise one UsageError that names every problem of every table of a layered file, whichever series is asked for."""
     symbols = set(read_toml("instruments"))
     series = {f"{symbol}_{name}" for symbol in symbols for name in timeframe.TIMEFRAMES}
     known = {"default", *timeframe.TIMEFRAMES, *symbols, *series}
-    for layer in tables:
-        if layer not in known and not layer.startswith("SIM_"):
-            raise UsageError(f"config/{file}.toml: unknown table [{layer}].{nearest(layer, known)}")
+    found = []
+    for layer, values in tables.items():
+        if layer not in known:
+            found.append(f"unknown table [{layer}].{nearest(layer, known)}".rstrip("."))
+            continue
+        try:
+            _LAYERED[file].model_validate(dict(values))
+        except ValidationError as error:
+            found += [f"[{layer}] {problem}" for problem in _problems(error, _LAYERED[file], without="missing")]
+    if found:
+        raise UsageError(_sentence(f"config/{file}.toml: {'; '.join(found)}"))
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from market import instruments, tables, timeframe
-from market.errors import UnavailableError
+from market.errors import UnavailableError, UsageError
 from market.vendors import door
 from pipeline import stages, workspace
 
@@ -23,6 +23,8 @@ def import_bars(
 ) -> dict[str, Any]:
     """Import `files` as the bars of a series and return what was stored; a re-import replaces the series."""
     series = instruments.series(symbol, timeframe_name)
+    if series.simulated:
+        raise UsageError(f"{symbol} is a simulated series: import files under the symbol itself, {series.symbol}.")
     target = workspace.of(series)
     instrument = instruments.instrument(series.symbol)
     report = target.home / "imports" / f"{series.name}.problems.csv"
@@ -37,8 +39,8 @@ def import_bars(
         now=pd.Timestamp.now(tz="UTC"),
         report_path=report,
     )
-    manifest = stages.store_bars(target, imported.bars, imported.facts)
-    return _stored(series.name, manifest)
+    with workspace.locked(target):
+        return _stored(series.name, stages.store_bars(target, imported.bars, imported.facts))
 
 
 def resample(symbol: str, coarser: str) -> dict[str, Any]:
@@ -52,7 +54,8 @@ def resample(symbol: str, coarser: str) -> dict[str, Any]:
             bars = timeframe.resample(tables.read_table(source.bars, tables.BARS), series.timeframe)
             made_from = tables.read_manifest(source.bars)
             facts = dict(made_from.facts if made_from else {}) | {"resampled_from": source.series.name}
-            return _stored(series.name, stages.store_bars(workspace.of(series), bars, facts))
+            with workspace.locked(workspace.of(series)):
+                return _stored(series.name, stages.store_bars(workspace.of(series), bars, facts))
     raise UnavailableError(f"No finer bars of {series.symbol} are stored to make {series.timeframe.name} from.")
 
 

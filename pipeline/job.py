@@ -8,7 +8,9 @@ import pandas as pd
 
 from backtest.policy import Policy
 from backtest.risk import Risk
+from feature_store import groups as feature_groups
 from market import instruments, settings
+from market.errors import UsageError
 from market.execution import Exits
 from market.instruments import Instrument, Series
 from pipeline import workspace
@@ -76,13 +78,18 @@ def prepare(
     research = settings.research(symbol, name)
     changes = {"cut_off": cut_off, "recipe": recipe}
     research = research.model_copy(update={key: value for key, value in changes.items() if value is not None})
+    recipe_used = settings.recipe(research.recipe)
+    try:
+        feature_groups.chosen(recipe_used.groups)
+    except UsageError as error:
+        raise UsageError(f"config/recipes.toml [{research.recipe}]: {error}") from None
     return Job(
         workspace.of(series),
         instruments.instrument(symbol),
         research,
         settings.labels(symbol, name),
         settings.policy(symbol, name),
-        settings.recipe(research.recipe),
+        recipe_used,
         settings.gates(),
         workers or os.cpu_count() or 1,
     )

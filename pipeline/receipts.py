@@ -47,6 +47,11 @@ class Order(BaseModel):
     config: Any
     modules: tuple[str, ...]
 
+    @property
+    def key(self) -> str:
+        """Return one digest of everything that the stage is made from."""
+        return tables.sha256_of([self.stage, self.inputs, self.config, code_sha256(*self.modules)])
+
     def stale(self, path: Path) -> str | None:
         """Return why the stage must run (one phrase), or None where the receipt at `path` still holds."""
         receipt = read(path)

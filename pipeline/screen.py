@@ -18,6 +18,14 @@ _PLAIN_WIDTH = 140
 _WORDS = {True: "[green]pass[/]", False: "[red]FAIL[/]"}
 
 
+class _Answer(Console):
+    """A console that leaves a closed pipe to whoever called."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise BrokenPipeError instead of ending the process."""
+        raise BrokenPipeError
+
+
 class Screen:
     """Progress of stages: a live bar on a terminal, plain lines elsewhere; always on standard error."""
 
@@ -63,7 +71,7 @@ def show(answer: Any, as_json: bool, render: Callable[[Console, Any], None]) -> 
     if as_json:
         sys.stdout.write(json.dumps(answer, indent=1, allow_nan=False, default=str, ensure_ascii=False) + "\n")
         return
-    render(Console(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH), answer)
+    render(_Answer(highlight=False, width=None if sys.stdout.isatty() else _PLAIN_WIDTH), answer)
 
 
 def verdict(console: Console, answer: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from feature_store import groups as feature_groups
 from market import simulated, tables
 from market.errors import DataError
 from pipeline import receipts
+from pipeline.fold_store import FoldStore
 from pipeline.job import Job
 from pipeline.receipts import Order, Receipt
 from pipeline.workspace import Workspace, require_bars
@@ -27,7 +28,6 @@ from training.thresholds import Choice
 
 Report = Callable[[str, int, int], None]
 
-_ADDED_FOLDS = 10
 
 _FEATURE_MODULES = tuple(
     sorted(f"feature_store.groups.{path.stem}" for path in Path(feature_groups.__path__[0]).glob("*.py"))
@@ -151,9 +151,10 @@ def train(job: Job, report: Report = quiet) -> Done:
         window = dataset.windows(rows.X.index, job.history_start, job.cut_off, job.research.oos_months)
         development, judged = dataset.up_to(rows, window), dataset.out_of_sample(rows, window)
         known = bars.loc[: window.oos_start]
-        cuts = _edges(held, window, job)
+        cuts = _edges(held, window, job.research.folds)
         plan = job.plan._replace(research=job.research.model_copy(update={"folds": len(cuts) - 2}))
-        trained = crossval.train(development, known, plan, cuts, job.workers, report)
+        kept = FoldStore(job.workspace.run / "folds", order.key)
+        trained = crossval.train(development, known, plan, cuts, job.workers, report, kept.finished(), kept.keep)
         predictions = trained.ensemble.predict(judged.X)
         score = ensemble.score(predictions.dropna(), trained.ensemble.outcomes)
         facts = {
@@ -167,7 +168,9 @@ def train(job: Job, report: Report = quiet) -> Done:
             "importance": trained.ensemble.importance(),
         }
         facts["bundle"] = _write_bundle(job, trained, facts)
-        return _write_training(job, trained, predictions, score, order, facts), {"bundle_sha256": facts["bundle"]}
+        written = _write_training(job, trained, predictions, score, order, facts)
+        kept.clear()
+        return written, {"bundle_sha256": facts["bundle"]}
 
     return _carried_out(order, job.workspace.receipt("train"), work)
 
@@ -261,14 +264,19 @@ def _in_groups(name: str, groups: list[str]) -> bool:
     return not groups or name.partition("__")[0] in groups
 
 
-def _edges(held: Path, window: dataset.Windows, job: Job) -> pd.DatetimeIndex:
-    """Return the edges recorded at the first training of the series, brought to this window, and record them."""
+def _edges(held: Path, window: dataset.Windows, folds: int) -> pd.DatetimeIndex:
+    """Return the edges recorded at the first training of the series, brought to this window.
+
+    They are drawn and recorded anew where the start of history or the number of folds in the settings has changed;
+    drawn and not recorded where an earlier cut-off leaves fewer folds than the settings ask for.
+    """
+    drawn = edges.draw(window.start, window.oos_start, folds)
     if held.exists():
-        recorded = [pd.Timestamp(edge) for edge in json.loads(held.read_text())["edges"]]
-        if recorded[0] == window.start and len(recorded) - 2 <= job.research.folds + _ADDED_FOLDS:
-            return edges.hold(recorded, window.oos_start)
-    drawn = edges.draw(window.start, window.oos_start, job.research.folds)
-    tables.write_json(held, {"edges": [edge.isoformat() for edge in drawn]})
+        recorded = json.loads(held.read_text(encoding="utf-8"))
+        if recorded["folds"] == folds and pd.Timestamp(recorded["edges"][0]) == window.start:
+            brought = edges.hold([pd.Timestamp(edge) for edge in recorded["edges"]], window.oos_start)
+            return brought if len(brought) >= len(drawn) else drawn
+    tables.write_json(held, {"folds": folds, "edges": [edge.isoformat() for edge in drawn]})
     return drawn
 
 

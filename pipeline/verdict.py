@@ -155,11 +155,15 @@ def _card(
             "edges": training["edges"],
         },
         gates=judged,
-        oos=traded["metrics"]
-        | {name: value for name, value in training["oos"].items() if not name.startswith("skill")},
+        oos=traded["metrics"] | {name: value for name, value in training["oos"].items() if "skill" not in name},
         oos_breakdown=traded["breakdown"],
         folds=[_without(fold, "features", "base_rate") for fold in training["folds"]],
-        skill={"oos": _skill(training["oos"]), "out_of_fold": _skill(training["pooled"])},
+        skill={
+            "oos": _skill(training["oos"]),
+            "out_of_fold": _skill(training["pooled"]),
+            "oos_classes": _skill(training["oos"], "class_skill"),
+            "out_of_fold_classes": _skill(training["pooled"], "class_skill"),
+        },
         features=training["features"],
         labels=labelled.facts if labelled else {},
         costs=job.instrument.costs._asdict(),
@@ -196,8 +200,8 @@ def _reliability(job: Job) -> pd.DataFrame:
     return reliability(y[known].to_numpy().astype(np.int64), predictions[_PROBABILITIES].to_numpy()[known])
 
 
-def _skill(figures: Mapping[str, Any]) -> dict[str, Any]:
-    return {"skill": figures["skill"], "low": figures["skill_low"], "high": figures["skill_high"]}
+def _skill(figures: Mapping[str, Any], name: str = "skill") -> dict[str, Any]:
+    return {"skill": figures[name], "low": figures[f"{name}_low"], "high": figures[f"{name}_high"]}
 
 
 def _skill_lines(made: Card) -> list[str]:
@@ -205,13 +209,13 @@ def _skill_lines(made: Card) -> list[str]:
     for name, told in (("out_of_fold", "out of fold"), ("oos", "out of sample")):
         skill = made.skill[name]
         if skill["skill"] is None:
-            lines.append(f"Skill against the base rate {told}: not computable")
+            lines.append(f"Skill in direction {told}: not computable")
         else:
             interval = (
                 f" (90 % interval {skill['low']:+.4f} … {skill['high']:+.4f})" if skill["low"] is not None else ""
             )
-            lines.append(f"Skill against the base rate {told}: {skill['skill']:+.4f}{interval}")
-    return [*lines, f"Folds with skill: {skilled_folds(made.folds) or 0} of {len(made.folds)}"]
+            lines.append(f"Skill in direction {told}: {skill['skill']:+.4f}{interval}")
+    return [*lines, f"Folds with skill in direction: {skilled_folds(made.folds) or 0} of {len(made.folds)}"]
 
 
 def _without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:

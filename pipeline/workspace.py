@@ -1,11 +1,15 @@
 """Where the files of a series are. Simulated series live apart, under `demo/`, with a registry of their own."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from market import settings
-from market.errors import UnavailableError
+from filelock import FileLock, Timeout
+
+from market import settings, tables
+from market.errors import DataError, UnavailableError
 from market.instruments import Series
 
 
@@ -52,14 +56,31 @@ def of(series: Series) -> Workspace:
 
 
 def require_bars(workspace: Workspace) -> None:
-    """Raise UnavailableError unless bars of the series are stored."""
-    if not workspace.bars.exists():
+    """Raise UnavailableError unless bars of the series are stored, DataError where they were changed since."""
+    manifest = tables.read_manifest(workspace.bars)
+    if manifest is None:
         name = workspace.series.name
         raise UnavailableError(
             f"No bars stored for {name}: import some with "
             f"`assay import FILE --symbol {workspace.series.symbol} --timeframe {workspace.series.timeframe.name} "
             "--timezone ZONE --stamp open`."
         )
+    if tables.sha256_of_file(workspace.bars) != manifest.sha256:
+        raise DataError(f"{workspace.bars} was changed after it was imported: import the bars again.")
+
+
+@contextmanager
+def locked(workspace: Workspace) -> Iterator[None]:
+    """Hold the series against other processes, and sweep it; raises UnavailableError where one works on it."""
+    workspace.run.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(workspace.run / ".lock", timeout=0):
+            sweep(workspace)
+            yield
+    except Timeout:
+        raise UnavailableError(
+            f"{workspace.series.name} is being worked on by another assay process: wait for it, or stop it."
+        ) from None
 
 
 def sweep(workspace: Workspace) -> None:

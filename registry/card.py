@@ -20,7 +20,7 @@ class Card(BaseModel):
 
     Closed and immutable; numbers that are not computable are None, never NaN. The verdict must follow from the gates,
     and a simulated series must be named as one, or the card cannot be built. In `skill`, `oos` and `out_of_fold` each
-    hold `skill`, `low` and `high`; in a fold, `skill_low` above 0 means skill against the base rate.
+    hold `skill`, `low` and `high`; in a fold, `skill_low` above 0 means skill in direction.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

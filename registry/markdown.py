@@ -9,7 +9,17 @@ from registry.shortfall import percent
 
 _SHARES = {"win_rate", "max_drawdown", "total_return", "exposure", "accuracy", "per_trade", "open_risk", "daily_loss"}
 _DIGITS = {"profit_factor": ".2f", "PF": ".2f", "skill": "+.4f", "skill_low": "+.4f", "skill_high": "+.4f"}
-_SKILLS = {"oos": "out of sample", "out_of_fold": "out of fold"}
+_SKILLS = {
+    "oos": "in direction, out of sample",
+    "out_of_fold": "in direction, out of fold",
+    "oos_classes": "over all three classes, out of sample",
+    "out_of_fold_classes": "over all three classes, out of fold",
+}
+_SKILL_EXPLAINED = (
+    "Skill is the share of log-loss saved against always forecasting the training part's base rate. In direction it is "
+    "asked on rows that ended up or down: which? Over all three classes it is positive on any market, since a wide "
+    "spread or a quiet hour makes Flat likelier and is known beforehand; it earns nothing."
+)
 _FOLD_COLUMNS = {
     "fold": "Fold",
     "trades": "Trades",
@@ -72,7 +82,7 @@ def _title(card: Mapping[str, Any]) -> str:
     failed = sum(not gate["passed"] for gate in card["gates"])
     what = "passes every benchmark" if not failed else f"fails {failed} of {len(card['gates'])} benchmarks"
     if skilled_folds(card["folds"]) == 0:
-        what = f"no fold has skill against the base rate; {what}"
+        what = f"no fold has skill in direction against the base rate; {what}"
     simulated = "SIMULATED, never real: " if card["simulated"] else ""
     return f"{card['series']} {card['status']}: {simulated}{what}"
 
@@ -127,14 +137,14 @@ def _remedies(card: Mapping[str, Any]) -> str:
 
 def _honesty(card: Mapping[str, Any]) -> str:
     lines = [f"{what}: {text}." for what, text in _skill(card).items()]
-    return _section("Skill, trials and looks", _bullets([*lines, _counted(card)]))
+    return _section("Skill, trials and looks", f"{_bullets([*lines, _counted(card)])}\n\n{_SKILL_EXPLAINED}")
 
 
 def _skill(card: Mapping[str, Any]) -> dict[str, str]:
     lines = {f"Skill {_SKILLS.get(name, _words(name))}": _skill_text(value) for name, value in card["skill"].items()}
     with_skill = skilled_folds(card["folds"])
     if with_skill is not None:
-        lines["Folds with skill against the base rate"] = f"{with_skill} of {len(card['folds'])}"
+        lines["Folds with skill in direction"] = f"{with_skill} of {len(card['folds'])}"
     return lines
 
 

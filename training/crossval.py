@@ -3,7 +3,7 @@
 Folds are independent and run in processes of one thread each, so that the result is the same on any machine.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from statistics import median_low
 from typing import Any, NamedTuple
 
@@ -45,30 +45,47 @@ class Trained(NamedTuple):
 
 
 def train(
-    data: Dataset, bars: pd.DataFrame, plan: Plan, edges: pd.DatetimeIndex, workers: int, progress: Progress
+    data: Dataset,
+    bars: pd.DataFrame,
+    plan: Plan,
+    edges: pd.DatetimeIndex,
+    workers: int,
+    progress: Progress,
+    finished: Mapping[int, Judged] | None = None,
+    keep: Callable[[Judged], None] = lambda judged: None,
 ) -> Trained:
     """Run the walk-forward on development rows `data` and fit the final model.
 
     `bars` are all bars up to the end of development; `edges` pin the blocks. `progress(what, done, total)` is called as
-    work completes. Raises DataError where the first fold has too few usable rows.
+    work completes. `finished` holds folds that an interrupted run has judged already (with the same arguments), `keep`
+    gets each newly judged one. Raises DataError where the first fold has too few usable rows.
     """
-    labelled = np.flatnonzero(data.labelled)
-    splits = list(_splits(data, bars, plan, edges))
-    _check_first(splits[0][0], data, edges, plan)
-    purged = {
-        number: int((data.labelled & (data.X.index <= edges[number])).sum()) - len(rows)
-        for number, (rows, _) in enumerate(splits, start=1)
-    }
-    tasks = [
-        joblib.delayed(judge)(number, data.take(train_rows), data.take(test_rows), bars, plan, edges, purged[number])
-        for number, (train_rows, test_rows) in reversed(list(enumerate(splits, start=1)))
-    ]
-    judged = sorted(_parallel(tasks, workers, "folds", progress), key=lambda one: one.figures["fold"])
-    final = _final(data.take(labelled), bars, plan, judged, workers, progress)
+    splits = dict(enumerate(_splits(data, bars, plan, edges), start=1))
+    _check_first(splits[1][0], data, edges, plan)
+    done = dict(finished or {})
+    largest_first = [number for number in reversed(splits) if number not in done]
+    tasks = [joblib.delayed(_judge_split)(number, splits[number], data, bars, plan, edges) for number in largest_first]
+    for one in _parallel(tasks, workers, "folds", progress, len(splits)):
+        keep(one)
+        done[one.figures["fold"]] = one
+    judged = [done[number] for number in splits]
+    final = _final(data.take(np.flatnonzero(data.labelled)), bars, plan, judged, workers, progress)
     pooled = pd.concat([one.predictions for one in judged]).dropna()
-    return Trained(
-        *final, [one.figures for one in judged], pooled, _pooled_figures(data, judged, plan.venue.exits.bars)
-    )
+    figures = _pooled_figures(data, judged, plan.venue.exits.bars)
+    return Trained(*final, [one.figures for one in judged], pooled, figures)
+
+
+def _judge_split(
+    number: int,
+    split: tuple[np.ndarray, np.ndarray],
+    data: Dataset,
+    bars: pd.DataFrame,
+    plan: Plan,
+    edges: pd.DatetimeIndex,
+) -> Judged:
+    train_rows, test_rows = split
+    purged = int((data.labelled & (data.X.index <= edges[number])).sum()) - len(train_rows)
+    return judge(number, data.take(train_rows), data.take(test_rows), bars, plan, edges, purged)
 
 
 def judge(
@@ -125,12 +142,29 @@ def judge(
 def skill(data: Dataset, predictions: pd.DataFrame, rates: np.ndarray, block: int) -> dict[str, float | None]:
     """Return the classification figures of `predictions` on the labelled rows of `data`, and skill with its interval.
 
-    `rates` is the base rate of the training labels, (3,) or one for each row; `block` rows are resampled together,
-    since labels overlap.
+    `skill` asks what a trader asks: of the rows that ended up or down, does the model know which, better than the base
+    rate? `class_skill` is that of all three classes; it is positive on any market, because a wide spread or a quiet
+    hour makes Flat likelier and is known beforehand. `rates` is the base rate of the training labels, (3,) or one for each
+    row; `block` rows are resampled together, since labels overlap.
     """
     p = predictions[list(PROBABILITIES)].to_numpy()
     rows = data.labelled & np.isfinite(p).all(axis=1)
-    return classification.scores(data.y[rows], p[rows], np.broadcast_to(rates, p.shape)[rows], block)
+    y, p, rates = data.y[rows], p[rows], np.broadcast_to(rates, p.shape)[rows]
+    figures = {
+        name.replace("skill", "class_skill"): value for name, value in classification.scores(y, p, rates, block).items()
+    }
+    moved = y != 0
+    sides, odds = _of_sides(p[moved]), _of_sides(rates[moved])
+    interval = classification.log_loss_skill_interval(y[moved], sides, odds, block) or (None, None)
+    value = classification.log_loss_skill(y[moved], sides, odds)
+    return figures | {"skill": value, "skill_low": interval[0], "skill_high": interval[1]}
+
+
+def _of_sides(p: np.ndarray) -> np.ndarray:
+    """Return probabilities of down and up given that it is not flat; even where both are 0."""
+    total = p[:, 0] + p[:, 2]
+    up = np.divide(p[:, 2], total, out=np.full(len(p), 0.5), where=total > 0)
+    return np.column_stack([1.0 - up, np.zeros(len(p)), up])
 
 
 def cost_in_r(trades: pd.DataFrame) -> float | None:
@@ -158,14 +192,13 @@ def _check_first(rows: np.ndarray, data: Dataset, edges: pd.DatetimeIndex, plan:
         )
 
 
-def _parallel(tasks: list, workers: int, what: str, progress: Progress) -> list:
-    progress(what, 0, len(tasks))
-    done = []
+def _parallel(tasks: list, workers: int, what: str, progress: Progress, total: int) -> Iterator:
+    """Yield the tasks' results as they come; `total` counts what was done before as well."""
+    progress(what, total - len(tasks), total)
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="1.5*n_jobs")
-    for result in parallel(tasks):
-        done.append(result)
-        progress(what, len(done), len(tasks))
-    return done
+    for done, result in enumerate(parallel(tasks), start=total - len(tasks) + 1):
+        yield result
+        progress(what, done, total)
 
 
 def _final(
@@ -178,7 +211,7 @@ def _final(
     chosen = selection.select(usable.X.to_numpy(), list(usable.X), importance, plan.recipe.features)
     rounds = {name: median_low([one.rounds[name] for one in judged]) for name in plan.weights}
     tasks = [joblib.delayed(_named)(name, usable, chosen, rounds[name], plan.research.seed) for name in plan.weights]
-    fitted = dict(_parallel(tasks, workers, "final members", progress))
+    fitted = dict(_parallel(tasks, workers, "final members", progress, len(tasks)))
     members = {name: MEMBERS[name].load(fitted[name]) for name in plan.weights}
     calibrations = _pooled_calibrations(data, judged)
     paid = ensemble.outcomes(usable.y, usable.r, usable.w)

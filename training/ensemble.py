@@ -74,10 +74,7 @@ class Ensemble(NamedTuple):
 def from_files(files: dict[str, bytes]) -> Ensemble:
     """Return the ensemble that `to_files` wrote; the bytes must have been verified before they get here."""
     described = json.loads(files[_ENSEMBLE_FILE])
-    calibrations = {
-        name: Calibration(slope, (bias[0], bias[1], bias[2]))
-        for name, (slope, bias) in described["calibrations"].items()
-    }
+    calibrations = {name: Calibration(*values) for name, values in described["calibrations"].items()}
     weights = described["weights"]
     return Ensemble(
         features=tuple(described["features"]),

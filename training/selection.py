@@ -30,7 +30,7 @@ def gains(sample: Sample, seed: int) -> np.ndarray:
 def select(X: np.ndarray, names: list[str], importance: np.ndarray, count: int) -> list[str]:
     """Return up to `count` names by falling importance, leaving out near-duplicates of what is already chosen.
 
-    Two features are near-duplicates where their rank correlation on every k-th row of `X` exceeds 0.95 in size. Ties are
+    Two features are near-duplicates where their rank correlation on thinned rows exceeds 0.95 in size. Ties are
     broken by name, so that the choice is deterministic; features without any importance are left out unless nothing
     else is there.
     """

@@ -34,7 +34,7 @@ def test_the_verdict_comes_first() -> None:
 def test_where_no_fold_has_skill_the_first_line_says_so() -> None:
     folds = [a_fold(number) | {"skill_low": -0.001} for number in range(1, 11)]
     for first in (to_markdown(make_card(folds=folds)).splitlines()[0], headline(make_card(folds=folds))[0]):
-        assert "no fold has skill against the base rate" in first
+        assert "no fold has skill in direction against the base rate" in first
     unmeasured = [{"fold": 1, "trades": 70, "losses": 30, "profit_factor": 1.2}]
     assert "skill" not in to_markdown(make_card(folds=unmeasured)).splitlines()[0]
 

@@ -21,7 +21,7 @@ def model() -> Ensemble:
     X = rng.normal(size=(800, 3)).astype(np.float32)
     sample = Sample(X, np.sign(np.round(X[:, 0])).astype(np.int8), np.ones(800))
     members = {name: MEMBERS[name].fit(sample, held_out=None, rounds=5, seed=1) for name in ("xgboost", "logistic")}
-    scales = {"xgboost": Calibration(0.9, (0.0, 0.1, 0.0)), "logistic": calibration.IDENTITY}
+    scales = {"xgboost": Calibration(0.9, 0.1, 0.8, 0.0), "logistic": calibration.IDENTITY}
     return Ensemble(("a__x", "b__y", "b__z"), members, {"xgboost": 0.7, "logistic": 0.3}, scales, PAID)
 
 
@@ -83,8 +83,20 @@ def test_calibration_finds_the_slope_and_never_turns_a_member_around():
     y = np.array([rng.choice(3, p=row) for row in p]) - 1
     over_confident = p**2 / (p**2).sum(axis=1, keepdims=True)
     found = calibration.fit(over_confident, y, np.ones(len(y)))
-    assert found.slope == pytest.approx(0.5, abs=0.03)
+    assert found.flat_slope == pytest.approx(0.5, abs=0.03)
+    assert found.direction_slope == pytest.approx(0.5, abs=0.03)
     upside_down = calibration.fit(over_confident[:, ::-1], y, np.ones(len(y)))
-    assert upside_down.slope == pytest.approx(0.0, abs=0.05)
+    assert upside_down.direction_slope == pytest.approx(0.0, abs=0.05)
     after = reliability(y, calibration.calibrated(over_confident, found))
     assert (after["predicted"] - after["observed"]).abs().max() < 0.04
+
+
+def test_a_member_that_knows_only_when_it_is_quiet_keeps_that_and_loses_its_opinion_on_direction():
+    rng = np.random.default_rng(4)
+    quiet = rng.random(20_000)
+    y = np.where(rng.random(20_000) < quiet, 0, rng.choice([-1, 1], 20_000))
+    opinion = rng.random(20_000)
+    p = np.column_stack([(1 - quiet) * opinion, quiet, (1 - quiet) * (1 - opinion)])
+    found = calibration.fit(p, y, np.ones(len(y)))
+    assert found.direction_slope == pytest.approx(0.0, abs=0.03)
+    assert found.flat_slope > 0.5

@@ -4,48 +4,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import labels
-from backtest import Policy, Risk
-from market import settings, simulated
+from market import simulated
 from market.errors import DataError
-from market.execution import Exits
-from market.instruments import instrument
 from tests.markets import stamps
+from tests.training.worlds import features_of, rows_of, small_bars, small_plan
 from training import crossval, dataset, edges, fold, selection
 from training.fold import Plan
-from training.thresholds import Choice, Venue, choose
-
-
-def features_of(bars: pd.DataFrame) -> pd.DataFrame:
-    """A few causal features, enough for a fold to learn something from."""
-    returns = bars["close"].pct_change()
-    volume = np.log1p(bars["volume"])
-    table = {f"made__return_{n}": bars["close"].pct_change(n) for n in (1, 3, 8, 20)}
-    table |= {f"made__volume_{n}": volume - volume.rolling(n).mean() for n in (20, 60)}
-    table |= {"made__volatility": returns.rolling(30).std(), "made__twin": bars["close"].pct_change(8) * 2.0}
-    return pd.DataFrame(table).astype(np.float32)
+from training.thresholds import Choice, choose
 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    research = settings.research("XAUUSD", "15T").model_copy(
-        update={"folds": 3, "purge": 20, "embargo": 30, "minimum_rows": 300}
-    )
-    recipe = settings.recipe("ensemble").model_copy(update={"features": 6})
-    gold = instrument("XAUUSD")
-    guards = Policy(np.inf, -np.inf)
-    return Plan(recipe, research, Venue(Exits(1.4, 1.0, 20), gold.costs, Risk(), guards, gold.market))
+    return small_plan()
 
 
 @pytest.fixture(scope="module")
 def bars() -> pd.DataFrame:
-    return simulated.simulate("XAUUSD", "15T", "2019-01-02", "2019-04-30", edge=0.4)
-
-
-def rows_of(bars: pd.DataFrame, plan: Plan) -> dataset.Dataset:
-    venue = plan.venue
-    outcome = labels.triple_barrier(bars, venue.exits, venue.costs, market=venue.market)
-    return dataset.assemble(features_of(bars), outcome)[0]
+    return small_bars()
 
 
 def test_changing_bars_after_the_training_end_changes_nothing_that_was_fitted(bars, plan):
