@@ -2,8 +2,8 @@
 
 Two questions are calibrated apart: does it move at all (flat against the rest), and which way (up against down). Each
 has a slope and a bias on the log-odds. A member can know when a market is quiet and nothing of its direction; with one
-slope for both, the first would lend its confidence to the second. Four numbers learn from thousands of predictions, so they
-cannot overfit, and a member without skill in a question is flattened to the base rate.
+slope for both, the first would lend its confidence to the second. Four numbers learn from thousands of predictions, so
+they cannot overfit, and a member without skill in a question is flattened to the base rate.
 Source: Platt (1999), Probabilistic Outputs for Support Vector Machines; Guo et al. (2017), On Calibration of Modern
 Neural Networks, §4.2.
 """

@@ -144,8 +144,8 @@ def skill(data: Dataset, predictions: pd.DataFrame, rates: np.ndarray, block: in
 
     `skill` asks what a trader asks: of the rows that ended up or down, does the model know which, better than the base
     rate? `class_skill` is that of all three classes; it is positive on any market, because a wide spread or a quiet
-    hour makes Flat likelier and is known beforehand. `rates` is the base rate of the training labels, (3,) or one for each
-    row; `block` rows are resampled together, since labels overlap.
+    hour makes Flat likelier and is known beforehand. `rates` is the base rate of the training labels, (3,) or one for
+    each row; `block` rows are resampled together, since labels overlap.
     """
     p = predictions[list(PROBABILITIES)].to_numpy()
     rows = data.labelled & np.isfinite(p).all(axis=1)

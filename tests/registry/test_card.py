@@ -69,7 +69,7 @@ def test_a_number_that_fails_by_a_hair_is_not_shown_as_its_bound() -> None:
 
 def test_skill_trials_looks_and_warnings_come_before_the_small_print() -> None:
     page = to_markdown(make_card())
-    assert "Skill out of sample: +0.0051 (90 % interval +0.0012 … +0.0089)" in page
+    assert "Skill in direction, out of sample: +0.0051 (90 % interval +0.0012 … +0.0089)" in page
     assert "3 trials of this series so far, 1 look at this out-of-sample window" in page
     assert "12 % of the bars stand on the spread floor" in page
     order = ["## Benchmarks", "## Skill, trials and looks", "## Data warnings", "## Window", "## Folds", "## Costs"]
