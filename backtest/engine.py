@@ -79,12 +79,25 @@ def run(
 ) -> Result:
     """Do what `simulate` does and also return why decisions were refused."""
     bars = indexed(bars)
-    costs = as_floats(costs)
-    exits = Exits(float(exits.take_profit), float(exits.stop_loss), int(exits.bars), int(exits.atr_period))
     arrays = tape(bars, costs, exits.atr_period, market)
-    scores, start = aligned(score, pd.DatetimeIndex(bars.index))
-    rows, equity, open_risk, refused = _loop(arrays, scores, start, rules(policy), exits, costs, typed(risk))
-    ts = pd.DatetimeIndex(bars.index)
+    return run_tape(arrays, pd.DatetimeIndex(bars.index), score, policy, exits, costs, risk)
+
+
+def run_tape(
+    arrays: Tape,
+    ts: pd.DatetimeIndex,
+    score: pd.DataFrame | pd.Series,
+    policy: Policy,
+    exits: Exits,
+    costs: Costs,
+    risk: Risk,
+) -> Result:
+    """Do what `run` does on bars that are a tape already, with their stamps: for many runs on the same bars."""
+    scores, start = aligned(score, ts)
+    typed_exits = Exits(float(exits.take_profit), float(exits.stop_loss), int(exits.bars), int(exits.atr_period))
+    rows, equity, open_risk, refused = _loop(
+        arrays, scores, start, rules(policy), typed_exits, as_floats(costs), typed(risk)
+    )
     table = pd.DataFrame({"equity": equity[start:], "open_risk": open_risk[start:]}, index=ts[start:].rename("ts"))
     counts = {name: int(count) for name, count in zip(REFUSALS, refused, strict=True) if count}
     return Result(_trades(rows, ts), table, counts)

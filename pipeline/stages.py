@@ -272,8 +272,8 @@ def _edges(held: Path, window: dataset.Windows, folds: int) -> pd.DatetimeIndex:
     """
     drawn = edges.draw(window.start, window.oos_start, folds)
     if held.exists():
-        recorded = json.loads(held.read_text(encoding="utf-8"))
-        if recorded["folds"] == folds and pd.Timestamp(recorded["edges"][0]) == window.start:
+        recorded = _json(held)
+        if recorded.get("folds") == folds and pd.Timestamp(recorded["edges"][0]) == window.start:
             brought = edges.hold([pd.Timestamp(edge) for edge in recorded["edges"]], window.oos_start)
             return brought if len(brought) >= len(drawn) else drawn
     tables.write_json(held, {"folds": folds, "edges": [edge.isoformat() for edge in drawn]})
@@ -364,4 +364,11 @@ def _training(job: Job) -> dict[str, Any]:
     path = job.workspace.run / "training.json"
     if not path.exists():
         raise DataError(f"No training of {job.series.name}: run `assay train` first.")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return _json(path)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise DataError(f"{path} is damaged: delete it and run `assay train` again.") from None

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from backtest import metrics
-from backtest.engine import simulate
+from backtest.engine import run_tape
 from backtest.policy import Policy
 from backtest.risk import Risk
 from market.execution import Costs, Exits
+from market.tape import Tape, tape
 
 MINIMUM_TRADES = 60
 SAFE_TRADES = MINIMUM_TRADES + 2 * math.sqrt(MINIMUM_TRADES)
@@ -54,7 +55,8 @@ def choose(bars: pd.DataFrame, score: pd.DataFrame, venue: Venue, blocks: float)
     count more than that for each of the `blocks` block lengths that the scores span. Where no candidate has positive
     expectancy the answer is "no trade", with the best that was found.
     """
-    tried = [_outcome(bars, score, venue, float(long)) for long in _CANDIDATES]
+    arrays, ts = _tape(bars, venue)
+    tried = [_outcome(arrays, ts, score, venue, float(long), round(1.0 - float(long), 6)) for long in _CANDIDATES]
     enough = [one for one in tried if one.trades >= SAFE_TRADES * max(blocks, 1.0) and one.expectancy is not None]
     if not enough:
         return Choice(None, None, max(one.trades for one in tried), None)
@@ -64,11 +66,17 @@ def choose(bars: pd.DataFrame, score: pd.DataFrame, venue: Venue, blocks: float)
 
 def given(bars: pd.DataFrame, score: pd.DataFrame, venue: Venue, long: float, short: float) -> Choice:
     """Return fixed thresholds with what they brought on `score`."""
-    return _outcome(bars, score, venue, long, short)
+    return _outcome(*_tape(bars, venue), score, venue, long, short)
 
 
-def _outcome(bars: pd.DataFrame, score: pd.DataFrame, venue: Venue, long: float, short: float | None = None) -> Choice:
-    low = round(1.0 - long, 6) if short is None else short
-    choice = Choice(long, low, 0, None)
-    trades, _ = simulate(bars, score, choice.policy(venue.guards), venue.exits, venue.costs, venue.risk, venue.market)
+def _tape(bars: pd.DataFrame, venue: Venue) -> tuple[Tape, pd.DatetimeIndex]:
+    return tape(bars, venue.costs, venue.exits.atr_period, venue.market), pd.DatetimeIndex(bars.index)
+
+
+def _outcome(
+    arrays: Tape, ts: pd.DatetimeIndex, score: pd.DataFrame, venue: Venue, long: float, short: float
+) -> Choice:
+    choice = Choice(long, short, 0, None)
+    policy = choice.policy(venue.guards)
+    trades = run_tape(arrays, ts, score, policy, venue.exits, venue.costs, venue.risk).trades
     return choice._replace(trades=len(trades), expectancy=metrics.expectancy(trades["r"].to_numpy()))

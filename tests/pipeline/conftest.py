@@ -3,7 +3,6 @@
 import contextlib
 import io
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,6 +86,12 @@ def few(month) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
+def hours() -> pd.DataFrame:
+    """Return four months of hours of gold, about 2,000, as a table."""
+    return table_of(simulated.simulate("XAUUSD", "1H", "2024-01-02", "2024-05-01"), 60)
+
+
+@pytest.fixture(scope="session")
 def stored(tmp_path_factory: pytest.TempPathFactory, month) -> CommandLine:
     """Return a command line whose home holds XAUUSD_15T, imported, enriched and labelled; copy it, do not change it."""
     made = CommandLine(tmp_path_factory.mktemp("stored"))
@@ -104,6 +109,3 @@ def gold(tmp_path: Path, stored: CommandLine) -> CommandLine:
     """Return the command line on a copy of the home that holds XAUUSD_15T."""
     shutil.copytree(stored.folder, tmp_path / "gold")
     return CommandLine(tmp_path / "gold")
-
-
-Spoil = Callable[[pd.DataFrame, Path], None]
