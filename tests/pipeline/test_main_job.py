@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from backtest import simulate
 from market import simulated, tables
-from market.errors import DataError, GateError
+from market.errors import DataError, GateError, UnavailableError
 from pipeline import cli
-from registry import bundle, promotion, tracking
+from registry import bundle, load_champion, promotion, tracking
 from training import ensemble
 
 SERIES = "XAUUSD_15T"
@@ -124,6 +125,21 @@ def test_the_bundle_predicts_what_was_judged(ready):
     with pytest.raises(DataError, match="lightgbm"):
         bundle.read_bundle(ready.home / record["bundle"], record["bundle_sha256"])
     altered.write_bytes(content)
+
+
+def test_the_champion_trades_the_judged_window_again_trade_by_trade(ready):
+    champion = load_champion(SERIES, ready.home)
+    bars = tables.read_table(ready.home / "bars" / f"{SERIES}.parquet", tables.BARS)
+    judged = tables.read_table(ready.home / "runs" / SERIES / "score.parquet", tables.SCORE)
+    features = tables.read_table(ready.home / "features" / f"{SERIES}.parquet", tables.FEATURES)
+    score = champion.score(features.loc[judged.index])
+    assert score.equals(judged)
+    upto = bars.loc[: score.index[-1]]
+    trades, _ = simulate(upto, score, champion.policy, champion.exits, champion.costs, champion.risk, champion.market)
+    stored = tables.read_table(ready.home / "runs" / SERIES / "trades.parquet", tables.TRADES)
+    assert trades.equals(stored)
+    with pytest.raises(UnavailableError, match="No champion of EURUSD_15T"):
+        load_champion("EURUSD_15T", ready.home)
 
 
 def test_nothing_is_run_again_where_nothing_has_changed(ready, capsys):
