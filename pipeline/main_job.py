@@ -1,6 +1,7 @@
 """The main job: enrich → label → train → backtest → gate → card, and the questions that are asked of its results."""
 
 import datetime as dt
+import os
 import socket
 import subprocess
 import sys
@@ -150,9 +151,16 @@ def ui(port: int, demo: bool) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise UnavailableError(f"Port {port} is in use: choose another with --port.") from None
-    sys.stderr.write(f"MLflow UI of {home} on http://127.0.0.1:{port} (Ctrl-C ends it)\n")
-    code = subprocess.call(tracking.ui_command(home, port))
-    if code not in (0, 130, -2, -15):
+    sys.stderr.write(f"MLflow UI of {home} on http://127.0.0.1:{port} in some seconds. Ctrl-C ends it.\n")
+    server = subprocess.Popen(
+        tracking.ui_command(home, port), start_new_session=True, env=os.environ | {"PYTHONWARNINGS": "ignore"}
+    )
+    try:
+        code = server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        code = min(server.wait(), 0)
+    if code > 0:
         raise UnavailableError(f"The MLflow server ended with code {code}; its output is above.")
 
 

@@ -147,6 +147,8 @@ def train(job: Job, report: Report = quiet) -> Done:
         bars = tables.read_table(job.workspace.bars, tables.BARS)
         features = tables.read_table(job.workspace.features, tables.FEATURES)
         columns = [name for name in features if _in_groups(name, job.recipe.groups)]
+        if not columns:
+            raise DataError(f"{job.series.name} has no volume, and recipe {job.research.recipe} asks for nothing else.")
         rows, warm_up = dataset.assemble(features[columns], tables.read_table(job.workspace.labels, tables.LABELS))
         window = dataset.windows(rows.X.index, job.history_start, job.cut_off, job.research.oos_months)
         development, judged = dataset.up_to(rows, window), dataset.out_of_sample(rows, window)

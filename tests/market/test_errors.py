@@ -26,7 +26,8 @@ def test_every_class_is_in_the_table():
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("XAUUDS", "XAUUSD"), ("xauusd", "XAUUSD"), ("EURSUD", "EURUSD"), ("BTC", None), ("", None)]
+    ("typed", "meant"),
+    [("XAUUDS", "XAUUSD"), ("xauusd", "XAUUSD"), ("EURSUD", "EURUSD"), ("BTC", "BTCUSD"), ("GER40", None), ("", None)],
 )
 def test_the_nearest_name_is_suggested(typed, meant):
     known = ["EURUSD", "XAUUSD", "BTCUSD"]

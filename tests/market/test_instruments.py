@@ -29,7 +29,8 @@ def test_prices_of_costs_stand_on_the_tick_grid(one):
 
 @every
 def test_costs_are_what_a_person_would_pay(one):
-    costs, middle = one.costs, (one.price_range[0] * one.price_range[1]) ** 0.5
+    costs, (lowest, highest) = one.costs, one.price_range
+    middle = max((lowest * highest) ** 0.5, highest / 20)
     assert 0 < costs.spread_floor < 0.005 * middle
     assert 0 <= costs.slippage <= costs.spread_floor
     assert costs.minimum_stop < 0.005 * middle

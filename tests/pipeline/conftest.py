@@ -75,14 +75,20 @@ def assay(tmp_path: Path) -> CommandLine:
 
 @pytest.fixture(scope="session")
 def month() -> pd.DataFrame:
-    """Return a month of quarter-hours of gold: about 2,000 bars, too few for ten folds."""
-    return simulated.simulate("XAUUSD", "15T", "2024-01-02", "2024-02-01")
+    """Return five weeks of quarter-hours of gold: about 2,300 bars, too few for ten folds."""
+    return simulated.simulate("XAUUSD", "15T", "2024-01-02", "2024-02-06")
 
 
 @pytest.fixture(scope="session")
 def few(month) -> pd.DataFrame:
     """Return three days of bars as a table to spoil."""
     return table_of(month.iloc[:200])
+
+
+@pytest.fixture(scope="session")
+def silent(month) -> pd.DataFrame:
+    """Return the same bars without volume, as a table."""
+    return table_of(month).drop(columns="volume")
 
 
 @pytest.fixture(scope="session")

@@ -309,6 +309,15 @@ def test_too_few_rows_in_the_first_of_ten_folds_are_counted(assay, hours):
     assert assay.files("*card*") == assay.files("mlflow.db") == assay.files("ledger.jsonl") == []
 
 
+def test_a_recipe_that_wants_only_volume_is_refused_on_bars_without_any(assay, silent):
+    file = assay.folder / "silent.csv"
+    silent.to_csv(file, index=False)
+    assert assay("import", str(file), *IMPORT.split()).code == 0
+    assay.replace("recipes", 'groups = ["momentum", "volume"]', 'groups = ["volume"]')
+    ended = assay("train", "XAUUSD", "15T", "--recipe", "cmf_macd")
+    check_refused(ended, 4, r"XAUUSD_15T has no volume, and recipe cmf_macd asks for nothing else")
+
+
 def test_a_cut_off_before_the_first_bar_names_the_bars_there_are(gold):
     ended = gold("train", "XAUUSD", "15T", "--cut-off", "2020-01-01")
     check_refused(ended, 4, r"No bars between 2019-01-01 and the cut-off 2020-01-01: the series has .* from 2024-01-")

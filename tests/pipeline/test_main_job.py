@@ -26,7 +26,7 @@ class World:
         shutil.copytree("config", self.config)
         self.replace("research", "oos_months = 6 ", "oos_months = 3 ")
         self.replace("recipes", "features = 50", "features = 20")
-        bars = simulated.simulate("XAUUSD", "15T", "2019-01-02", "2020-01-31", edge=edge)
+        bars = simulated.simulate("XAUUSD", "15T", "2019-01-02", "2020-01-31", edge=edge, seed=2)
         self.file = folder / "bars.csv"
         bars.reset_index().rename(columns={"ts": "time"}).to_csv(self.file, index=False)
         self.use()
