@@ -83,39 +83,54 @@ def sha256_of_file(path: Path) -> str:
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it becomes `path` durably, otherwise it is removed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def written_aside(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Yield a temporary path beside each of `paths`, which share a folder.
+
+    On success all are made durable and then renamed in order; otherwise they are removed and the old files stay.
+    """
+    folder = paths[0].parent
+    folder.mkdir(parents=True, exist_ok=True)
+    asides = tuple(path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in paths)
     try:
-        yield aside
-        with aside.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        aside.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        yield asides
+        for aside in asides:
+            with aside.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        for aside, path in zip(asides, paths, strict=True):
+            aside.replace(path)
+        _sync_folder(folder)
     finally:
-        aside.unlink(missing_ok=True)
+        for aside in asides:
+            aside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file so that nothing half-written is ever visible."""
-    with written_aside(path) as aside:
+    with written_aside(path) as (aside,):
         aside.write_text(text, encoding="utf-8")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a binary file so that nothing half-written is ever visible."""
-    with written_aside(path) as aside:
+    with written_aside(path) as (aside,):
         aside.write_bytes(content)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with sorted keys; NaN and infinity are refused."""
-    write_text(path, json.dumps(value, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    write_text(path, _json(value))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def manifest_path(path: Path) -> Path:
@@ -138,24 +153,21 @@ def write_table(
     Raises DataError naming the first broken promise. `facts` is whatever a reader should know (JSON values).
     """
     check(frame, schema, str(path))
-    table = pa.Table.from_pandas(frame.reset_index(), preserve_index=False).replace_schema_metadata()
-    with written_aside(path) as aside:
-        pq.write_table(table, aside, compression="zstd", write_page_checksum=True, row_group_size=65_536)
-        sha256 = sha256_of_file(aside)
-        manifest_path(path).unlink(missing_ok=True)
     key = frame.index
-    manifest = Manifest(
-        table=schema.name,
-        rows=len(frame),
-        first=key[0].isoformat() if len(frame) else None,
-        last=key[-1].isoformat() if len(frame) else None,
-        sha256=sha256,
-        inputs=dict(inputs),
-        config_sha256=config_sha256,
-        code_sha256=code_sha256,
-        facts=dict(facts or {}),
-    )
-    write_json(manifest_path(path), manifest.model_dump())
+    with written_aside(path, manifest_path(path)) as (aside, manifest_aside):
+        pq.write_table(_arrow(frame), aside, compression="zstd", write_page_checksum=True, row_group_size=65_536)
+        manifest = Manifest(
+            table=schema.name,
+            rows=len(frame),
+            first=key[0].isoformat() if len(frame) else None,
+            last=key[-1].isoformat() if len(frame) else None,
+            sha256=sha256_of_file(aside),
+            inputs=dict(inputs),
+            config_sha256=config_sha256,
+            code_sha256=code_sha256,
+            facts=dict(facts or {}),
+        )
+        manifest_aside.write_text(_json(manifest.model_dump()), encoding="utf-8")
     return manifest
 
 
@@ -165,7 +177,7 @@ def read_manifest(path: Path) -> Manifest | None:
     if not (path.exists() and beside.exists()):
         return None
     try:
-        return Manifest.model_validate_json(beside.read_text(encoding="utf-8"))
+        return Manifest.model_validate_json(beside.read_bytes())
     except ValidationError as error:
         raise DataError(f"{beside} is not a manifest of this version: delete {path} and make it again.") from error
 
@@ -205,6 +217,17 @@ def check(frame: pd.DataFrame, schema: Schema, where: str) -> None:
     promise = _PROMISES.get(schema.name)
     if promise is not None and len(frame):
         promise(frame, where)
+
+
+def _arrow(frame: pd.DataFrame) -> pa.Table:
+    columns = {}
+    for name, values in frame.reset_index().items():
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            instants = values.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+            columns[str(name)] = pa.array(instants, type=pa.timestamp("us", tz="UTC"))
+        else:
+            columns[str(name)] = pa.array(values)
+    return pa.table(columns)
 
 
 def _check_key(key: pd.Index, schema: Schema, where: str) -> None:

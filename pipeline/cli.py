@@ -155,12 +155,12 @@ def train(
 @_JSON
 def card(series: str, markdown: bool, as_json: bool) -> None:
     """Show the last verdict of a series."""
-    from pipeline import main_job, screen
+    from pipeline import answers, screen
 
     if markdown:
-        click.echo(main_job.card_markdown(series))
+        click.echo(answers.card_markdown(series))
         return
-    screen.show(main_job.card(series), as_json, screen.verdict)
+    screen.show(answers.card(series), as_json, screen.verdict)
 
 
 @assay.command()
@@ -168,18 +168,18 @@ def card(series: str, markdown: bool, as_json: bool) -> None:
 @_JSON
 def ledger(series: str, as_json: bool) -> None:
     """Show the trials and looks that a series has had."""
-    from pipeline import main_job, screen
+    from pipeline import answers, screen
 
-    screen.show(main_job.ledger(series), as_json, screen.ledger)
+    screen.show(answers.ledger(series), as_json, screen.ledger)
 
 
 @assay.command()
 @_JSON
 def models(as_json: bool) -> None:
     """Show what is in production."""
-    from pipeline import main_job, screen
+    from pipeline import answers, screen
 
-    screen.show(main_job.models(), as_json, screen.models)
+    screen.show(answers.models(), as_json, screen.models)
 
 
 @assay.command()
@@ -188,9 +188,9 @@ def models(as_json: bool) -> None:
 @_JSON
 def config(series: str, as_json: bool, **_: str) -> None:
     """Show each effective setting of a series and where it comes from."""
-    from pipeline import main_job, screen
+    from pipeline import answers, screen
 
-    screen.show(main_job.effective_settings(series), as_json, screen.settings)
+    screen.show(answers.effective_settings(series), as_json, screen.settings)
 
 
 @assay.command()
@@ -198,9 +198,9 @@ def config(series: str, as_json: bool, **_: str) -> None:
 @click.option("--demo", is_flag=True, help="Show the simulated market's registry.")
 def ui(port: int, demo: bool) -> None:
     """Open the MLflow UI on loopback."""
-    from pipeline import main_job
+    from pipeline import ui as mlflow_ui
 
-    main_job.ui(port, demo)
+    mlflow_ui.serve(port, demo)
 
 
 def main(arguments: list[str] | None = None) -> None:

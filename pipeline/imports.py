@@ -1,5 +1,6 @@
 """Bars come in: from vendors' files, and from finer bars that are stored already."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pandas as pd
 from market import instruments, tables, timeframe
 from market.errors import UnavailableError, UsageError
 from market.vendors import door
-from pipeline import stages, workspace
+from pipeline import receipts, workspace
+from pipeline.workspace import Workspace
 
 
 def import_bars(
@@ -40,7 +42,7 @@ def import_bars(
         report_path=report,
     )
     with workspace.locked(target):
-        return _stored(series.name, stages.store_bars(target, imported.bars, imported.facts))
+        return _stored(series.name, store_bars(target, imported.bars, imported.facts))
 
 
 def resample(symbol: str, coarser: str) -> dict[str, Any]:
@@ -52,11 +54,33 @@ def resample(symbol: str, coarser: str) -> dict[str, Any]:
             if not source.bars.exists():
                 continue
             bars = timeframe.resample(tables.read_table(source.bars, tables.BARS), series.timeframe)
-            made_from = tables.read_manifest(source.bars)
-            facts = dict(made_from.facts if made_from else {}) | {"resampled_from": source.series.name}
+            facts = _resampled_facts(source, bars)
             with workspace.locked(workspace.of(series)):
-                return _stored(series.name, stages.store_bars(workspace.of(series), bars, facts))
+                return _stored(series.name, store_bars(workspace.of(series), bars, facts))
     raise UnavailableError(f"No finer bars of {series.symbol} are stored to make {series.timeframe.name} from.")
+
+
+def store_bars(target: Workspace, bars: pd.DataFrame, facts: Mapping[str, Any]) -> tables.Manifest:
+    """Write the bars table of a series."""
+    return tables.write_table(
+        target.bars,
+        bars,
+        tables.BARS,
+        inputs={},
+        config_sha256=tables.sha256_of({"series": target.series.name}),
+        code_sha256=receipts.code_sha256("market.bars", "market.vendors.door"),
+        facts=facts,
+    )
+
+
+def _resampled_facts(source: Workspace, bars: pd.DataFrame) -> dict[str, Any]:
+    """Return what is known of resampled bars: what their source says of all its bars, and what counts anew."""
+    manifest = tables.read_manifest(source.bars)
+    known = manifest.facts if manifest else {}
+    facts: dict[str, Any] = {name: known[name] for name in ("timezone", "has_volume", "sources") if name in known}
+    if "spread_recorded" in bars:
+        facts["bars_on_spread_floor"] = int((~(bars["spread_recorded"] >= bars["spread"])).sum())
+    return facts | {"resampled_from": source.series.name}
 
 
 def _stored(name: str, manifest: tables.Manifest) -> dict[str, Any]:

@@ -1,27 +1,16 @@
-"""The main job: enrich → label → train → backtest → gate → card, and the questions that are asked of its results."""
+"""The main job: enrich → label → train → backtest → gate → card, and its first stages alone."""
 
 import datetime as dt
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 import feature_store
 from feature_store import causality as causality_check
 from market import instruments, settings, tables
-from market.errors import UnavailableError, nearest
-from pipeline import job, stages, verdict, workspace
+from market.errors import UnavailableError
+from pipeline import answers, job, stages, verdict, workspace
 from pipeline.job import Job
 from pipeline.screen import Screen
-from pipeline.workspace import Workspace
-from registry import ledger as trial_ledger
-from registry import promotion, tracking
 
 _SIMULATED_SYMBOL = "XAUUSD"
 
@@ -42,7 +31,7 @@ def train(
     work = job.prepare(series, cut_off, recipe, workers)
     if not series.simulated:
         workspace.require_bars(work.workspace)
-    with _locked(work.workspace):
+    with workspace.locked(work.workspace):
         return _run(work, screen)
 
 
@@ -60,7 +49,7 @@ def _run(work: Job, screen: Screen) -> dict[str, Any]:
     screen.finished("gate", "judged", why)
     if not changed and why is None:
         screen.say("Nothing has changed since the last verdict: no stage was run.")
-    return verdict.answer(work.workspace, card)
+    return answers.verdict(work.workspace, card)
 
 
 def enrich(names: list[str], screen: Screen) -> dict[str, Any]:
@@ -71,7 +60,7 @@ def enrich(names: list[str], screen: Screen) -> dict[str, Any]:
     answers = []
     for one in series:
         work = job.prepare(one)
-        with _locked(work.workspace):
+        with workspace.locked(work.workspace):
             with screen.stage("enrich") as report:
                 done = stages.enrich(work, report)
             screen.finished("enrich", one.name, done.why)
@@ -82,7 +71,7 @@ def enrich(names: list[str], screen: Screen) -> dict[str, Any]:
 def label(symbol: str, timeframe: str) -> dict[str, Any]:
     """Label the stored bars of a series."""
     work = job.prepare(instruments.series(symbol, timeframe))
-    with _locked(work.workspace):
+    with workspace.locked(work.workspace):
         done = stages.label(work)
     return {"series": work.series.name, "why": done.why} | done.receipt.facts
 
@@ -104,97 +93,6 @@ def causality(symbol: str, timeframe: str, cuts: int) -> dict[str, Any]:
         "cuts": cuts,
         "leaks": [leak._asdict() for leak in leaks],
     }
-
-
-def card(name: str) -> dict[str, Any]:
-    """Return the last verdict of a series; without real bars of gold, that of the simulated market."""
-    target = _judged(name)
-    return verdict.answer(target, verdict.read(target))
-
-
-def card_markdown(name: str) -> str:
-    """Return the last card of a series as Markdown."""
-    return (_judged(name).run / "card.md").read_text(encoding="utf-8")
-
-
-def ledger(name: str) -> dict[str, Any]:
-    """Return the trials and looks of a series."""
-    target = _judged(name)
-    entries = [entry for entry in trial_ledger.read(target.home).entries if entry.series == target.series.name]
-    counts = trial_ledger.count(target.home, target.series.name)
-    rows = [entry.model_dump() for entry in entries]
-    return {"series": target.series.name, "trials": counts.trials, "looks": counts.looks, "entries": rows}
-
-
-def models() -> list[dict[str, Any]]:
-    """Return what is in production, by series."""
-    return [{"series": name} | dict(entry) for name, entry in promotion.production(settings.home()).items()]
-
-
-def effective_settings(name: str) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return each effective setting of a series and where it comes from."""
-    series = instruments.series_named(name)
-    found = settings.effective(series.symbol, series.timeframe.name)
-    return {file: {key: one._asdict() for key, one in values.items()} for file, values in found.items()}
-
-
-def ui(port: int, demo: bool) -> None:
-    """Run the MLflow UI on loopback until it is interrupted."""
-    home = settings.home() / "demo" if demo else settings.home()
-    if not demo and not (home / "mlflow.db").exists() and (home / "demo" / "mlflow.db").exists():
-        home = home / "demo"
-    if not (home / "mlflow.db").exists():
-        raise UnavailableError(f"No runs yet under {home}: run `make train SYMBOL=XAUUSD TF=15T` first.")
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise UnavailableError(f"Port {port} is in use: choose another with --port.") from None
-    sys.stderr.write(f"MLflow UI of {home} on http://127.0.0.1:{port} in some seconds. Ctrl-C ends it.\n")
-    server = subprocess.Popen(
-        tracking.ui_command(home, port), start_new_session=True, env=os.environ | {"PYTHONWARNINGS": "ignore"}
-    )
-    try:
-        code = server.wait()
-    except KeyboardInterrupt:
-        server.terminate()
-        code = min(server.wait(), 0)
-    if code > 0:
-        raise UnavailableError(f"The MLflow server ended with code {code}; its output is above.")
-
-
-def _judged(name: str) -> Workspace:
-    series = instruments.series_named(name)
-    target = workspace.of(series)
-    if not (target.run / "card.json").exists() and not series.simulated:
-        simulated = workspace.of(series._replace(simulated=True))
-        if (simulated.run / "card.json").exists():
-            return simulated
-    if not (target.run / "card.json").exists():
-        known = _with_cards(target.home)
-        raise UnavailableError(
-            f"No verdict for {name} yet: run `assay train {series.symbol} {series.timeframe.name}`."
-            f"{nearest(name, known)}"
-        )
-    return target
-
-
-def _with_cards(home: Path) -> list[str]:
-    return sorted(path.parent.name for path in (home / "runs").glob("*/card.json"))
-
-
-@contextmanager
-def _locked(target: Workspace) -> Iterator[None]:
-    target.run.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(target.run / ".lock", timeout=0):
-            workspace.sweep(target)
-            yield
-    except Timeout:
-        raise UnavailableError(
-            f"{target.series.name} is being worked on by another assay process: wait for it, or stop it."
-        ) from None
 
 
 def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:

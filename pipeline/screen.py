@@ -167,5 +167,5 @@ def settings(console: Console, answer: Mapping[str, Any]) -> None:
     for file, values in answer.items():
         table = Table("setting", "value", "from", title=file, title_justify="left")
         for name, setting in values.items():
-            table.add_row(name, escape(str(setting["value"])), setting["origin"])
+            table.add_row(name, escape(str(setting["value"])), escape(setting["origin"]))
         console.print(table)

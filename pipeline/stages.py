@@ -19,9 +19,10 @@ from market import simulated, tables
 from market.errors import DataError
 from pipeline import receipts
 from pipeline.fold_store import FoldStore
+from pipeline.imports import store_bars
 from pipeline.job import Job
 from pipeline.receipts import Order, Receipt
-from pipeline.workspace import Workspace, require_bars
+from pipeline.workspace import require_bars
 from registry import bundle
 from training import crossval, dataset, edges, ensemble
 from training.thresholds import Choice
@@ -57,21 +58,6 @@ def simulate(job: Job) -> Done:
         return [target, tables.manifest_path(target)], {"rows": len(bars)}
 
     return _carried_out(order, job.workspace.receipt("simulate"), work)
-
-
-def store_bars(workspace: Workspace, bars: pd.DataFrame, facts: Mapping[str, Any]) -> tables.Manifest:
-    """Write the bars table of a series."""
-    config = {"series": workspace.series.name}
-    code = receipts.code_sha256("market.bars", "market.vendors")
-    return tables.write_table(
-        workspace.bars,
-        bars,
-        tables.BARS,
-        inputs={},
-        config_sha256=tables.sha256_of(config),
-        code_sha256=code,
-        facts=facts,
-    )
 
 
 def enrich(job: Job, report: Report = quiet) -> Done:

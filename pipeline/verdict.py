@@ -11,14 +11,13 @@ import pandas as pd
 
 from market import tables
 from market.errors import DataError
-from pipeline import receipts
+from pipeline import answers, receipts
 from pipeline.imports import data_warnings
 from pipeline.job import Job
 from pipeline.receipts import Order
 from pipeline.workspace import Workspace
 from registry import bundle, card, gates, ledger, plots, promotion, remedies, tracking
 from registry.card import Card
-from registry.markdown import skilled_folds
 from training.reliability import reliability
 
 _LOOKS_TO_WARN = 4
@@ -40,42 +39,18 @@ def judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int],
     path = job.workspace.receipt("gate")
     why = order.stale(path)
     if why is None:
-        made = read(job.workspace)
+        made = answers.read(job.workspace)
     else:
         order.run(path, lambda: _judge(job, seconds, report))
-        made = read(job.workspace)
+        made = answers.read(job.workspace)
     if made.status == "READY":
         promotion.promote(job.workspace.home, made, bundle_folder(job.workspace, made.bundle_sha256))
     return made, why
 
 
-def read(workspace: Workspace) -> Card:
-    """Return the last card of a series."""
-    path = workspace.run / "card.json"
-    return card.from_json(path.read_bytes(), str(path))
-
-
 def bundle_folder(workspace: Workspace, bundle_sha256: str) -> Path:
     """Return where the bundle of that digest is."""
     return workspace.bundles / bundle_sha256[:16]
-
-
-def answer(workspace: Workspace, made: Card) -> dict[str, Any]:
-    """Return the verdict as the command line gives it: the card's essence, with trials and looks as of now."""
-    counts = ledger.count(workspace.home, made.series, made.window["oos_start"], made.window["cut_off"])
-    values = made.model_dump(mode="json")
-    kept = ("series", "status", "run_id", "gates", "oos", "folds", "features", "seconds", "bars_sha256", "simulated")
-    return {name: values[name] for name in kept} | {
-        "looks": counts.looks,
-        "trials": counts.trials,
-        "skill": values["skill"],
-        "warnings": values["warnings"],
-        "remedies": values["remedies"],
-        "headline": card.headline(made)[0].partition(": ")[2],
-        "skill_lines": _skill_lines(made),
-        "card": str(workspace.run / "card.md"),
-        "open": "make ui" if not made.simulated else "assay ui --demo",
-    }
 
 
 def _judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int], None]) -> tuple[list[Path], dict]:
@@ -202,20 +177,6 @@ def _reliability(job: Job) -> pd.DataFrame:
 
 def _skill(figures: Mapping[str, Any], name: str = "skill") -> dict[str, Any]:
     return {"skill": figures[name], "low": figures[f"{name}_low"], "high": figures[f"{name}_high"]}
-
-
-def _skill_lines(made: Card) -> list[str]:
-    lines = []
-    for name, told in (("out_of_fold", "out of fold"), ("oos", "out of sample")):
-        skill = made.skill[name]
-        if skill["skill"] is None:
-            lines.append(f"Skill in direction {told}: not computable")
-        else:
-            interval = (
-                f" (90 % interval {skill['low']:+.4f} … {skill['high']:+.4f})" if skill["low"] is not None else ""
-            )
-            lines.append(f"Skill in direction {told}: {skill['skill']:+.4f}{interval}")
-    return [*lines, f"Folds with skill in direction: {skilled_folds(made.folds) or 0} of {len(made.folds)}"]
 
 
 def _without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:

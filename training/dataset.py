@@ -48,8 +48,8 @@ def windows(ts: pd.DatetimeIndex, history_start: pd.Timestamp, cut_off: pd.Times
     inside = ts[(ts > history_start) & (ts <= cut_off)]
     if len(inside) == 0:
         raise DataError(
-            f"No bars between {history_start:%Y-%m-%d} and the cut-off {cut_off:%Y-%m-%d}: "
-            f"the series has {len(ts)} bars from {ts[0]:%Y-%m-%d} to {ts[-1]:%Y-%m-%d}."
+            f"No usable rows between {history_start:%Y-%m-%d} and the cut-off {cut_off:%Y-%m-%d}: "
+            f"the series has {len(ts)} usable rows (after warm-up) from {ts[0]:%Y-%m-%d} to {ts[-1]:%Y-%m-%d}."
         )
     end = min(cut_off, inside[-1])
     oos_start = end - pd.DateOffset(months=oos_months)

@@ -168,7 +168,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
     tables.write_text(path, "old")
 
     def fails() -> None:
-        with tables.written_aside(path) as aside:
+        with tables.written_aside(path) as (aside,):
             aside.write_text("half")
             raise OSError("disk full")
 

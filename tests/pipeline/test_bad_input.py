@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from pipeline import imports, main_job
+from pipeline import answers, imports, main_job
 
 IMPORT = "--symbol XAUUSD --timeframe 15T --timezone UTC --stamp open"
 
@@ -278,8 +278,8 @@ def test_a_home_that_cannot_be_written_is_no_bug(assay, few):
 
 
 def test_a_full_disk_is_no_bug_and_leaves_the_old_bars(gold, few, monkeypatch):
-    file, bars = gold.folder / "a.csv", gold.home / "bars" / "XAUUSD_15T.parquet"
-    before = bars.read_bytes()
+    file, folder = gold.folder / "a.csv", gold.home / "bars"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     few.to_csv(file, index=False)
 
     def full(*_):
@@ -287,7 +287,7 @@ def test_a_full_disk_is_no_bug_and_leaves_the_old_bars(gold, few, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     check_refused_at_once(gold("import", str(file), *IMPORT.split()), 6, r"No space left on device: .*bars")
-    assert bars.read_bytes() == before
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert gold.files("*.tmp") == []
 
 
@@ -320,7 +320,9 @@ def test_a_recipe_that_wants_only_volume_is_refused_on_bars_without_any(assay, s
 
 def test_a_cut_off_before_the_first_bar_names_the_bars_there_are(gold):
     ended = gold("train", "XAUUSD", "15T", "--cut-off", "2020-01-01")
-    check_refused(ended, 4, r"No bars between 2019-01-01 and the cut-off 2020-01-01: the series has .* from 2024-01-")
+    check_refused(
+        ended, 4, r"No usable rows between 2019-01-01 and the cut-off 2020-01-01: the series has .* from 2024-01-"
+    )
 
 
 @pytest.mark.parametrize("verb", ["train XAUUSD 15T", "label XAUUSD 15T", "enrich XAUUSD_15T", "import"])
@@ -389,7 +391,7 @@ def broken(*_, **__):
 
 
 def test_our_own_bug_is_one_line_and_a_report_in_the_logs(assay, monkeypatch):
-    monkeypatch.setattr(main_job, "models", broken)
+    monkeypatch.setattr(answers, "models", broken)
     monkeypatch.setenv("BROKER_PASSWORD", "correct horse battery staple")
     ended = assay("models")
     check_refused_at_once(ended, 70, r"a bug in Assay \(RuntimeError: first line second line\).*please report")
@@ -401,7 +403,7 @@ def test_our_own_bug_is_one_line_and_a_report_in_the_logs(assay, monkeypatch):
 
 
 def test_our_own_bug_is_one_line_where_even_the_log_cannot_be_written(assay, monkeypatch):
-    monkeypatch.setattr(main_job, "models", broken)
+    monkeypatch.setattr(answers, "models", broken)
     for home in ("", str(assay.config / "labels.toml" / "x")):
         check_refused_at_once(assay("models", ASSAY_HOME=home), 70, r"details could not be written")
 
@@ -416,7 +418,7 @@ def test_an_interrupt_says_how_to_go_on(assay, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(main_job, "models", interrupted)
+    monkeypatch.setattr(answers, "models", interrupted)
     check_refused_at_once(assay("models"), 130, r"interrupted: run the same command again")
 
 

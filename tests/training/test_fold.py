@@ -111,7 +111,7 @@ def test_windows_cut_history_where_the_settings_say():
     assert found.cut_off == pd.Timestamp("2025-01-01", tz="UTC")
     with pytest.raises(DataError, match="shorter than the 60 judged months"):
         dataset.windows(ts, pd.Timestamp("2024-02-01", tz="UTC"), pd.Timestamp("2025-01-01", tz="UTC"), 60)
-    with pytest.raises(DataError, match="No bars between"):
+    with pytest.raises(DataError, match="No usable rows between"):
         dataset.windows(ts, pd.Timestamp("2030-02-01", tz="UTC"), pd.Timestamp("2031-01-01", tz="UTC"), 6)
 
 

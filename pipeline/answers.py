@@ -1,0 +1,102 @@
+"""Questions asked of results: the last verdict, the ledger, what is in production, effective settings.
+
+Nothing here trains, so nothing here imports what trains: an answer is there at once.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from market import instruments, settings
+from market.errors import DataError, UnavailableError, nearest
+from pipeline import workspace
+from pipeline.workspace import Workspace
+from registry import card as cards
+from registry import ledger as trial_ledger
+from registry import promotion
+from registry.card import Card
+from registry.markdown import skilled_folds
+
+_KEPT = (
+    *("series", "status", "run_id", "gates", "oos", "folds", "features", "seconds", "bars_sha256", "simulated"),
+    *("skill", "warnings", "remedies"),
+)
+
+
+def card(name: str) -> dict[str, Any]:
+    """Return the last verdict of a series; where only the simulated market was judged, that of it."""
+    target = _judged(name)
+    return verdict(target, read(target))
+
+
+def card_markdown(name: str) -> str:
+    """Return the last card of a series as Markdown."""
+    return cards.to_markdown(read(_judged(name)))
+
+
+def read(target: Workspace) -> Card:
+    """Return the last card of a series."""
+    path = target.run / "card.json"
+    return cards.from_json(path.read_bytes(), str(path))
+
+
+def verdict(target: Workspace, made: Card) -> dict[str, Any]:
+    """Return the verdict as the command line gives it: the card's essence, with trials and looks as of now."""
+    counts = trial_ledger.count(target.home, made.series, made.window["oos_start"], made.window["cut_off"])
+    values = made.model_dump(mode="json")
+    return {name: values[name] for name in _KEPT} | {
+        "looks": counts.looks,
+        "trials": counts.trials,
+        "headline": cards.headline(made)[0].partition(": ")[2],
+        "skill_lines": _skill_lines(made),
+        "card": str(target.run / "card.md"),
+        "open": "assay ui --demo" if made.simulated else "make ui",
+    }
+
+
+def ledger(name: str) -> dict[str, Any]:
+    """Return the trials and looks of a series."""
+    target = workspace.of(instruments.series_named(name))
+    series = target.series.name
+    entries = [entry.model_dump() for entry in trial_ledger.read(target.home).entries if entry.series == series]
+    counts = trial_ledger.count(target.home, series)
+    return {"series": series, "trials": counts.trials, "looks": counts.looks, "entries": entries}
+
+
+def models() -> list[dict[str, Any]]:
+    """Return what is in production, by series."""
+    return [{"series": name} | dict(entry) for name, entry in promotion.production(settings.home()).items()]
+
+
+def effective_settings(name: str) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return each effective setting of a series and where it comes from."""
+    series = instruments.series_named(name)
+    found = settings.effective(series.symbol, series.timeframe.name)
+    return {file: {key: one._asdict() for key, one in values.items()} for file, values in found.items()}
+
+
+def _judged(name: str) -> Workspace:
+    series = instruments.series_named(name)
+    for one in (series, series._replace(simulated=True)):
+        target = workspace.of(one)
+        if (target.run / "card.json").exists():
+            return target
+    raise UnavailableError(
+        f"No verdict for {name} yet: run `assay train {series.symbol} {series.timeframe.name}`."
+        f"{nearest(name, _with_cards(workspace.of(series).home))}"
+    )
+
+
+def _with_cards(home: Path) -> list[str]:
+    return sorted(path.parent.name for path in (home / "runs").glob("*/card.json"))
+
+
+def _skill_lines(made: Card) -> list[str]:
+    lines = []
+    for name, told in (("out_of_fold", "out of fold"), ("oos", "out of sample")):
+        skill = made.skill.get(name)
+        if skill is None:
+            raise DataError(f"The card of {made.series} has no skill {told}: run `assay train` to make it anew.")
+        value = "not computable" if skill["skill"] is None else f"{skill['skill']:+.4f}"
+        interval = "" if skill["low"] is None else f" (90 % interval {skill['low']:+.4f} … {skill['high']:+.4f})"
+        lines.append(f"Skill in direction {told}: {value}{interval}")
+    return [*lines, f"Folds with skill in direction: {skilled_folds(made.folds) or 0} of {len(made.folds)}"]
