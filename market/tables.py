@@ -1,7 +1,7 @@
 """Our tables on disk: one schema each, checked on write and on read, with checksums and a manifest beside the data.
 
-A table `x.parquet` is real only with its `x.manifest.json`: data is written aside and renamed, then the manifest, so a
-kill at any instant leaves the old table or the new one. The manifest carries the hashes that lead from raw bars to a
+A table `x.parquet` is real only with its `x.manifest.json`: both are written aside and made durable, then renamed, so a
+kill leaves the old table or the new one, and between the two renames none; never a mixture. The manifest carries the hashes that lead from raw bars to a
 model: of the bytes, of the inputs, of the configuration and of the code.
 """
 
@@ -86,7 +86,9 @@ def sha256_of_file(path: Path) -> str:
 def written_aside(*paths: Path) -> Iterator[tuple[Path, ...]]:
     """Yield a temporary path beside each of `paths`, which share a folder.
 
-    On success all are made durable and then renamed in order; otherwise they are removed and the old files stay.
+    On success all are made durable and then renamed in order; otherwise they are removed and the old files stay. All
+    old files but the first are removed before the first is renamed: a kill between the renames leaves the first without
+    the others, never a mixture.
     """
     folder = paths[0].parent
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,6 +98,8 @@ def written_aside(*paths: Path) -> Iterator[tuple[Path, ...]]:
         for aside in asides:
             with aside.open("rb+") as stream:
                 os.fsync(stream.fileno())
+        for path in paths[1:]:
+            path.unlink(missing_ok=True)
         for aside, path in zip(asides, paths, strict=True):
             aside.replace(path)
         _sync_folder(folder)
