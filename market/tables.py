@@ -1,8 +1,8 @@
 """Our tables on disk: one schema each, checked on write and on read, with checksums and a manifest beside the data.
 
 A table `x.parquet` is real only with its `x.manifest.json`: both are written aside and made durable, then renamed, so a
-kill leaves the old table or the new one, and between the two renames none; never a mixture. The manifest carries the hashes that lead from raw bars to a
-model: of the bytes, of the inputs, of the configuration and of the code.
+kill leaves the old table or the new one, and between the two renames none; never a mixture. The manifest carries the
+hashes that lead from raw bars to a model: of the bytes, of the inputs, of the configuration and of the code.
 """
 
 import hashlib
