@@ -21,8 +21,7 @@ from training.fold import Plan
 from training.members import MEMBERS
 from training.splits import PurgedWalkForward, row_spans
 from training.thresholds import Choice
-
-Progress = Callable[[str, int, int], None]
+from training.workers import Progress, spread
 
 
 class Judged(NamedTuple):
@@ -65,7 +64,7 @@ def train(
     done = dict(finished or {})
     largest_first = [number for number in reversed(splits) if number not in done]
     tasks = [joblib.delayed(_judge_split)(number, splits[number], data, bars, plan, edges) for number in largest_first]
-    for one in _parallel(tasks, workers, "folds", progress, len(splits)):
+    for one in spread(tasks, workers, "folds", progress, len(splits)):
         keep(one)
         done[one.figures["fold"]] = one
     judged = [done[number] for number in splits]
@@ -192,15 +191,6 @@ def _check_first(rows: np.ndarray, data: Dataset, edges: pd.DatetimeIndex, plan:
         )
 
 
-def _parallel(tasks: list, workers: int, what: str, progress: Progress, total: int) -> Iterator:
-    """Yield the tasks' results as they come; `total` counts what was done before as well."""
-    progress(what, total - len(tasks), total)
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", pre_dispatch="1.5*n_jobs")
-    for done, result in enumerate(parallel(tasks), start=total - len(tasks) + 1):
-        yield result
-        progress(what, done, total)
-
-
 def _final(
     data: Dataset, bars: pd.DataFrame, plan: Plan, judged: list[Judged], workers: int, progress: Progress
 ) -> tuple[Ensemble, Choice]:
@@ -211,7 +201,7 @@ def _final(
     chosen = selection.select(usable.X.to_numpy(), list(usable.X), importance, plan.recipe.features)
     rounds = {name: median_low([one.rounds[name] for one in judged]) for name in plan.weights}
     tasks = [joblib.delayed(_named)(name, usable, chosen, rounds[name], plan.research.seed) for name in plan.weights]
-    fitted = dict(_parallel(tasks, workers, "final members", progress, len(tasks)))
+    fitted = dict(spread(tasks, workers, "final members", progress, len(tasks)))
     members = {name: MEMBERS[name].load(fitted[name]) for name in plan.weights}
     calibrations = _pooled_calibrations(data, judged)
     paid = ensemble.outcomes(usable.y, usable.r, usable.w)
