@@ -83,8 +83,9 @@ def no_skill(facts: Facts) -> str | None:
     if facts.skilled is None or 2 * facts.skilled >= facts.folds:
         return None
     return (
-        f"Only {facts.skilled} of {facts.folds} folds predict better than the base rate: change what is asked before "
-        "how it is traded. Try other feature groups, wider barriers with a longer time barrier, or a higher timeframe."
+        f"{facts.skilled or 'None'} of {facts.folds} folds knows the direction better than the base rate: change what is "
+        "asked before how it is traded. Try other feature groups, wider barriers with a longer time barrier, or a higher "
+        "timeframe."
     )
 
 
@@ -121,8 +122,8 @@ def edge_did_not_last(facts: Facts) -> str | None:
 
 
 def too_few_trades(facts: Facts) -> str | None:
-    """The window or the folds have too few trades."""
-    if "trades" not in facts.failed and not facts.thin:
+    """The window or the folds have too few trades, and not because no threshold paid."""
+    if ("trades" not in facts.failed and not facts.thin) or 0 < facts.folds <= 2 * facts.without_trade:
         return None
     counted = "" if facts.trades is None else f" (median {facts.trades:.0f} a fold)"
     return (

@@ -34,7 +34,7 @@ def test_what_passed_needs_no_remedy() -> None:
 @pytest.mark.parametrize(
     ("got", "changed", "says"),
     [
-        ({"profit_factor": 1.0}, {"skill_low": -0.01}, "Only 0 of 10 folds predict better than the base rate"),
+        ({"profit_factor": 1.0}, {"skill_low": -0.01}, "None of 10 folds knows the direction"),
         ({"profit_factor": 1.0}, {"thresholds": "no trade"}, "In 10 of 10 folds no threshold had a positive"),
         ({"profit_factor": 1.0}, {"cost_r": 0.18}, "costs take 50 % of the gross edge"),
         ({"profit_factor": 1.0}, {"cost_r": 0.3, "expectancy": -0.1}, "costs take all of the gross edge"),
