@@ -83,9 +83,9 @@ def no_skill(facts: Facts) -> str | None:
     if facts.skilled is None or 2 * facts.skilled >= facts.folds:
         return None
     return (
-        f"{facts.skilled or 'None'} of {facts.folds} folds knows the direction better than the base rate: change what is "
-        "asked before how it is traded. Try other feature groups, wider barriers with a longer time barrier, or a higher "
-        "timeframe."
+        f"{facts.skilled or 'None'} of {facts.folds} folds knows the direction better than the base rate: change what "
+        "is asked before how it is traded. Try other feature groups, wider barriers with a longer time barrier, or a "
+        "higher timeframe."
     )
 
 
