@@ -96,20 +96,20 @@ def written_aside(*paths: Path) -> Iterator[tuple[Path, ...]]:
     try:
         yield asides
         for aside in asides:
-            with aside.open("rb+") as stream:
-                os.fsync(stream.fileno())
+            make_durable(aside)
         for path in paths[1:]:
             path.unlink(missing_ok=True)
         for aside, path in zip(asides, paths, strict=True):
             aside.replace(path)
-        _sync_folder(folder)
+        make_durable(folder)
     finally:
         for aside in asides:
             aside.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def make_durable(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from market.errors import DataError, UsageError
+from market.tables import make_durable
 
 META, MANIFEST = "meta.json", "MANIFEST.json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -41,9 +42,9 @@ def write_bundle(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, An
     try:
         for name, content in (contents | {MANIFEST: manifest}).items():
             _write(aside / name, content)
-        _sync(aside)
+        make_durable(aside)
         aside.rename(folder)
-        _sync(folder.parent)
+        make_durable(folder.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return digest
@@ -111,11 +112,3 @@ def _write(path: Path, content: bytes) -> None:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from market.errors import DataError, UnavailableError
+from market.tables import make_durable
 
 Kind = Literal["trial", "look"]
 PATIENCE = 60.0
@@ -140,11 +141,7 @@ def _append(path: Path, line: str) -> None:
         _set_torn_line_aside(path, stream.fileno())
         os.write(stream.fileno(), line.encode())
         os.fsync(stream.fileno())
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    make_durable(path.parent)
 
 
 def _set_torn_line_aside(path: Path, descriptor: int) -> None:

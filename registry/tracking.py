@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from market.errors import DataError, UnavailableError
+from market.tables import make_durable
 from registry import run_content as content
 from registry.card import Card
 
@@ -149,9 +150,9 @@ def _create_database(home: Path) -> None:
         aside = Path(folder) / "mlflow.db"
         store = SqlAlchemyStore(f"sqlite:///{aside.resolve()}", _artifacts(home).as_uri())
         store.engine.dispose()
-        _sync(aside)
+        make_durable(aside)
         aside.rename(home / "mlflow.db")
-        _sync(home)
+        make_durable(home)
 
 
 @contextmanager
@@ -243,11 +244,3 @@ def _aliases(client: "MlflowClient", series: str) -> dict[str, str]:
 
 def _artifacts(home: Path) -> Path:
     return home.resolve() / "mlartifacts"
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
