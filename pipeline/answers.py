@@ -43,6 +43,11 @@ def verdict(target: Workspace, made: Card) -> dict[str, Any]:
     """Return the verdict as the command line gives it: the card's essence, with trials and looks as of now."""
     counts = trial_ledger.count(target.home, made.series, made.window["oos_start"], made.window["cut_off"])
     values = made.model_dump(mode="json")
+    if counts.looks < made.looks or counts.trials < made.trials:
+        values["warnings"].append(
+            f"The ledger holds {counts.trials} trials and {counts.looks} looks, this card was made at {made.trials} "
+            f"and {made.looks}: entries were removed. Restore {trial_ledger.ledger_path(target.home)}."
+        )
     return {name: values[name] for name in _KEPT} | {
         "looks": counts.looks,
         "trials": counts.trials,

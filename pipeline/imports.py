@@ -42,12 +42,22 @@ def import_bars(
         report_path=report,
     )
     with workspace.locked(target):
-        return _stored(series.name, store_bars(target, imported.bars, imported.facts))
+        before = tables.read_manifest(target.bars)
+        stored = _stored(series.name, store_bars(target, imported.bars, imported.facts))
+    if before is not None and before.sha256 != stored["bars_sha256"]:
+        stored["notes"].append(f"They replace {before.rows:,} bars from {before.first} to {before.last}.")
+    return stored
 
 
 def resample(symbol: str, coarser: str) -> dict[str, Any]:
     """Make the bars of a coarser timeframe from the finest stored series of `symbol` that divides it."""
     series = instruments.series(symbol, coarser)
+    held = tables.read_manifest(workspace.of(series).bars)
+    if held is not None and "resampled_from" not in held.facts:
+        raise UsageError(
+            f"{series.name} holds {held.rows:,} imported bars, which resampling would replace: remove "
+            f"{workspace.of(series).bars} first if that is what you want."
+        )
     for finer in timeframe.TIMEFRAMES.values():
         source = workspace.of(series._replace(timeframe=finer))
         if finer.minutes < series.timeframe.minutes and series.timeframe.minutes % finer.minutes == 0:

@@ -146,10 +146,12 @@ def leaks(console: Console, answer: Mapping[str, Any]) -> None:
 
 def ledger(console: Console, answer: Mapping[str, Any]) -> None:
     """Print a series' ledger."""
-    table = Table("when", "kind", "command", "window", "run", title=f"{answer['series']}: what was tried and looked at")
+    table = Table(
+        "when", "kind", "command", "window", "model", title=f"{answer['series']}: what was tried and looked at"
+    )
     for entry in answer["entries"]:
         window = f"{entry['oos_start'][:10]} … {entry['cut_off'][:10]}"
-        table.add_row(entry["when"][:19], entry["kind"], entry["command"], window, entry["run_id"])
+        table.add_row(entry["when"][:19], entry["kind"], entry["command"], window, entry["model"][:16])
     console.print(table)
     console.print(f"{answer['trials']} trials, {answer['looks']} looks")
 

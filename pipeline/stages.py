@@ -155,10 +155,13 @@ def train(job: Job, report: Report = quiet) -> Done:
             "features": list(trained.ensemble.features),
             "importance": trained.ensemble.importance(),
         }
-        facts["bundle"] = _write_bundle(job, trained, facts)
+        bundle_sha256 = _write_bundle(job, trained, facts)
+        facts |= {"bundle": bundle_sha256}
         written = _write_training(job, trained, predictions, score, order, facts)
         kept.clear()
-        return written, {"bundle_sha256": facts["bundle"]}
+        _record(held, cuts, job.research.folds)
+        written += sorted((job.workspace.bundles / bundle_sha256[:16]).iterdir())
+        return written, {"bundle_sha256": bundle_sha256}
 
     return _carried_out(order, job.workspace.receipt("train"), work)
 
@@ -255,8 +258,8 @@ def _in_groups(name: str, groups: list[str]) -> bool:
 def _edges(held: Path, window: dataset.Windows, folds: int) -> pd.DatetimeIndex:
     """Return the edges recorded at the first training of the series, brought to this window.
 
-    They are drawn and recorded anew where the start of history or the number of folds in the settings has changed;
-    drawn and not recorded where an earlier cut-off leaves fewer folds than the settings ask for.
+    They are drawn anew where the start of history or the number of folds in the settings has changed, and where an
+    earlier cut-off leaves fewer folds than the settings ask for.
     """
     drawn = edges.draw(window.start, window.oos_start, folds)
     if held.exists():
@@ -264,8 +267,14 @@ def _edges(held: Path, window: dataset.Windows, folds: int) -> pd.DatetimeIndex:
         if recorded.get("folds") == folds and pd.Timestamp(recorded["edges"][0]) == window.start:
             brought = edges.hold([pd.Timestamp(edge) for edge in recorded["edges"]], window.oos_start)
             return brought if len(brought) >= len(drawn) else drawn
-    tables.write_json(held, {"folds": folds, "edges": [edge.isoformat() for edge in drawn]})
     return drawn
+
+
+def _record(held: Path, cuts: pd.DatetimeIndex, folds: int) -> None:
+    """Record the edges of a training that came to its end; edges that an earlier cut-off made fewer are not kept."""
+    known = _json(held) if held.exists() else {}
+    if known.get("folds") != folds or known["edges"][0] != cuts[0].isoformat() or len(cuts) >= len(known["edges"]):
+        tables.write_json(held, {"folds": folds, "edges": [edge.isoformat() for edge in cuts]})
 
 
 def _window_facts(

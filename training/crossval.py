@@ -23,6 +23,8 @@ from training.splits import PurgedWalkForward, row_spans
 from training.thresholds import Choice
 from training.workers import Progress, spread
 
+_CONSTANT = 1e-3  # directional probabilities within a tenth of a percent of each other are one opinion
+
 
 class Judged(NamedTuple):
     """A judged fold: its figures (JSON values), calibrated predictions of its block, and the members' raw ones."""
@@ -143,8 +145,9 @@ def skill(data: Dataset, predictions: pd.DataFrame, rates: np.ndarray, block: in
 
     `skill` asks what a trader asks: of the rows that ended up or down, does the model know which, better than the base
     rate? `class_skill` is that of all three classes; it is positive on any market, because a wide spread or a quiet
-    hour makes Flat likelier and is known beforehand. `rates` is the base rate of the training labels, (3,) or one for
-    each row; `block` rows are resampled together, since labels overlap.
+    hour makes Flat likelier and is known beforehand. A forecast that is the same for every row knows nothing: its
+    skill is 0, whatever luck the mix of classes brought it. `rates` is the base rate of the training labels, (3,) or
+    one for each row; `block` rows are resampled together, since labels overlap.
     """
     p = predictions[list(PROBABILITIES)].to_numpy()
     rows = data.labelled & np.isfinite(p).all(axis=1)
@@ -154,6 +157,8 @@ def skill(data: Dataset, predictions: pd.DataFrame, rates: np.ndarray, block: in
     }
     moved = y != 0
     sides, odds = _of_sides(p[moved]), _of_sides(rates[moved])
+    if len(sides) and np.ptp(sides[:, 2]) < _CONSTANT:
+        return figures | {"skill": 0.0, "skill_low": 0.0, "skill_high": 0.0}
     interval = classification.log_loss_skill_interval(y[moved], sides, odds, block) or (None, None)
     value = classification.log_loss_skill(y[moved], sides, odds)
     return figures | {"skill": value, "skill_low": interval[0], "skill_high": interval[1]}

@@ -186,3 +186,13 @@ def test_a_reader_that_has_read_enough_is_no_error(assay, arguments):
     )
     os.close(write)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_resampling_never_replaces_imported_bars(gold):
+    assert gold("resample", "XAUUSD", "--to", "1H").code == 0
+    assert gold("resample", "XAUUSD", "--to", "1H").code == 0
+    hourly = gold.home / "bars" / "XAUUSD_1H.manifest.json"
+    hourly.write_text(hourly.read_text().replace("resampled_from", "made_elsewhere"))
+    ended = gold("resample", "XAUUSD", "--to", "1H")
+    assert ended.code == 2
+    assert "imported bars, which resampling would replace" in ended.err

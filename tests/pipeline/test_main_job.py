@@ -127,6 +127,15 @@ def test_the_bundle_predicts_what_was_judged(ready):
     altered.write_bytes(content)
 
 
+def test_removed_ledger_entries_are_noticed(ready, capsys):
+    ledger = ready.home / "ledger.jsonl"
+    content = ledger.read_bytes()
+    ledger.unlink()
+    told = answer(ready, capsys, "card", SERIES)
+    assert any("entries were removed" in warning for warning in told["warnings"])
+    ledger.write_bytes(content)
+
+
 def test_the_champion_trades_the_judged_window_again_trade_by_trade(ready):
     champion = load_champion(SERIES, ready.home)
     bars = tables.read_table(ready.home / "bars" / f"{SERIES}.parquet", tables.BARS)

@@ -123,3 +123,11 @@ def test_labels_past_an_edge_are_dropped_and_their_rows_stay_predictable(bars, p
     assert len(kept.X) == len(rows.X)
     assert (kept.w[~kept.labelled] == 0).all()
     assert kept.labelled.sum() < rows.labelled.sum()
+
+
+def test_a_forecast_that_never_changes_has_no_skill_whatever_the_mix_of_classes(bars, plan):
+    rows = rows_of(bars, plan)
+    kept = rows.take(np.flatnonzero((rows.y > 0) | ~rows.labelled))  # luck: nothing but ups happened
+    same = pd.DataFrame([[0.3, 0.3, 0.4]] * len(kept.y), columns=["p_down", "p_flat", "p_up"], index=kept.X.index)
+    figures = crossval.skill(kept, same, np.array([0.35, 0.3, 0.35]), 20)
+    assert (figures["skill"], figures["skill_low"], figures["skill_high"]) == (0.0, 0.0, 0.0)
