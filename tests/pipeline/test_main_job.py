@@ -1,7 +1,6 @@
 """The main job from bars to a verdict: a planted edge is READY and promoted, a market without one is FAILED."""
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -201,6 +200,6 @@ def test_changing_the_barriers_reruns_labels_and_what_follows_but_not_features(f
     assert (told["trials"], told["looks"]) == (2, 2)
 
 
-def test_a_hand_made_home_is_never_confused_with_the_simulated_one(failed, capsys):
+def test_a_real_series_leaves_nothing_among_the_simulated_ones(failed):
+    assert (failed.home / "runs" / SERIES / "card.json").exists()
     assert not (failed.home / "demo").exists()
-    assert os.environ["ASSAY_HOME"] == str(failed.home)
