@@ -1,0 +1,55 @@
+"""Where bars come from: a feed says what happened, bar by bar, and what time it was then.
+
+Time travels inside the events, so that the loop behind them has no clock of its own: a replay lives in the time of its
+bars, a live feed in that of the wall. To add a feed, write a file here.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import pandas as pd
+
+
+class ClosedBar(NamedTuple):
+    """A bid bar that has closed: `ts` is its close in whole microseconds since 1970 UTC, `spread` as charged."""
+
+    ts: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    spread: float
+
+
+class Arrived(NamedTuple):
+    """A closed bar of `series` has arrived at `now` (microseconds since 1970 UTC)."""
+
+    series: str
+    bar: ClosedBar
+    now: int
+
+
+class Silence(NamedTuple):
+    """It is `now` (microseconds since 1970 UTC) and nothing new has arrived."""
+
+    now: int
+
+
+Event = Arrived | Silence
+
+
+class Feed(Protocol):
+    """A source of closed bars of several series."""
+
+    def history(self, series: str, until: int, count: int) -> pd.DataFrame:
+        """Return the last `count` bars of `series` that close at or before `until`, as a bars table."""
+        ...
+
+    def now(self, decided: int) -> int:
+        """Return the time in which the feed lives, given that of the last decided bar (0: none)."""
+        ...
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happens, in the order of time and then of series; ends where the feed has ended."""
+        ...
