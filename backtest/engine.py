@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtest.policy import REFUSALS, Observation, Policy, Rules, decide, rules
-from backtest.risk import SIZE, Day, Risk, after_exit, after_order, limited, on_day, position_size, typed
+from backtest.entry import entry
+from backtest.policy import REFUSALS, Observation, Policy, Rules, rules
+from backtest.risk import Account, Risk, after_exit, after_order, fresh, marked, on_day, typed
 from market.compiled import compiled
 from market.errors import DataError
 from market.execution import (
@@ -21,12 +22,11 @@ from market.execution import (
     as_floats,
     fill,
     liquidate,
-    order,
-    stop_distance,
 )
 from market.tape import DEFAULT_MARKET, Tape, bar_at, indexed, tape
 
 _END_OF_DATA = REFUSALS.index("end_of_data")
+_REASON_COUNT = len(REFUSALS)
 _NEVER = 1 << 40
 _ENTRY, _EXIT, _SIDE, _SIZE, _PRICE, _OUT, _STOP, _TARGET, _COST, _R, _PNL, _REASON, _SCORE = range(13)
 
@@ -95,8 +95,9 @@ def run_tape(
     """Do what `run` does on bars that are a tape already, with their stamps: for many runs on the same bars."""
     scores, start = aligned(score, ts)
     typed_exits = Exits(float(exits.take_profit), float(exits.stop_loss), int(exits.bars), int(exits.atr_period))
+    account = fresh(risk)
     rows, equity, open_risk, refused = _loop(
-        arrays, scores, start, rules(policy), typed_exits, as_floats(costs), typed(risk)
+        arrays, scores, start, account, rules(policy), typed_exits, as_floats(costs), typed(risk)
     )
     table = pd.DataFrame({"equity": equity[start:], "open_risk": open_risk[start:]}, index=ts[start:].rename("ts"))
     counts = {name: int(count) for name, count in zip(REFUSALS, refused, strict=True) if count}
@@ -126,19 +127,24 @@ def aligned(score: pd.DataFrame | pd.Series, ts: pd.DatetimeIndex) -> tuple[Scor
 
 @compiled
 def _loop(
-    tape: Tape, scores: Scores, start: int, rules: Rules, exits: Exits, costs: Costs, risk: Risk
+    tape: Tape,
+    scores: Scores,
+    start: int,
+    account: Account,
+    rules: Rules,
+    exits: Exits,
+    costs: Costs,
+    risk: Risk,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     n = len(tape.close)
     rows = np.empty((n - start, 13))
     count = 0
-    equity, open_risk, refused = np.empty(n), np.zeros(n), np.zeros(16, np.int64)
+    equity, open_risk, refused = np.empty(n), np.zeros(n), np.zeros(_REASON_COUNT, np.int64)
     state = FLAT
-    cash = risk.equity
-    memory = Day(-1, risk.equity, 0.0, 0, 0)
     last_exit = -_NEVER
     for i in range(start, n):
         bar = bar_at(tape, i)
-        memory = on_day(memory, tape.day[i], cash, risk)
+        account = on_day(account, tape.day[i], risk)
         filled = fill(state, bar, exits, costs)
         before = state
         state = apply(state, filled)
@@ -150,20 +156,20 @@ def _loop(
         if filled.reason != 0:
             _write_exit(rows[count], i, filled)
             count += 1
-            cash += filled.pnl
-            memory = after_exit(memory, filled.pnl)
+            account = after_exit(account, filled.pnl)
             last_exit = i
-        if state.side == 0:
-            state, why = _order(tape, scores, i, last_exit, cash, memory, rules, exits, costs, risk)
-            refused[why] += 1
-            if state.order != 0:
-                memory = after_order(memory)
-                rows[count, _SCORE] = scores.score[i]
-        equity[i] = cash
+        equity[i] = account.cash
         if state.side != 0:
             equity[i] += liquidate(state, END, bar, costs).pnl
             stake = state.size * state.stop_distance * costs.contract_size * bar.usd_per_quote
-            open_risk[i] = stake / cash
+            open_risk[i] = stake / account.cash
+        account = marked(account, equity[i], risk)
+        if state.side == 0:
+            state, why = _order(tape, scores, i, last_exit, account, rules, exits, costs, risk)
+            refused[why] += 1
+            if state.order != 0:
+                account = after_order(account)
+                rows[count, _SCORE] = scores.score[i]
     return rows[:count], equity, open_risk, refused
 
 
@@ -193,8 +199,7 @@ def _order(
     scores: Scores,
     i: int,
     last_exit: int,
-    equity: float,
-    memory: Day,
+    account: Account,
     rules: Rules,
     exits: Exits,
     costs: Costs,
@@ -212,19 +217,10 @@ def _order(
         tape.shut[i],
         i - last_exit,
     )
-    side, why = decide(seen, rules)
-    if side == 0:
-        return FLAT, why
-    if i == len(tape.close) - 1:
+    state, why = entry(seen, tape.close[i], tape.usd_per_quote[i], account, rules, exits, costs, risk)
+    if state.order != 0 and i == len(tape.close) - 1:
         return FLAT, _END_OF_DATA
-    why = limited(memory, risk)
-    if why != 0:
-        return FLAT, why
-    distance = stop_distance(tape.atr[i], exits, costs)
-    size = position_size(equity, distance, tape.usd_per_quote[i], costs, risk)
-    if size <= 0.0:
-        return FLAT, SIZE
-    return order(side, size, tape.atr[i]), 0
+    return state, why
 
 
 def _trades(rows: np.ndarray, ts: pd.DatetimeIndex) -> pd.DataFrame:

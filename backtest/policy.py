@@ -28,6 +28,8 @@ REFUSALS = (
     "open_risk",
     "size",
     "end_of_data",
+    "drawdown",
+    "positions",
 )
 NONE, NO_SCORE, UNDECIDED, NEGATIVE_EXPECTATION, CONFIDENCE, SPREAD, SESSION, MARKET_SHUT, NO_ATR, COOLDOWN = range(10)
 

@@ -44,7 +44,8 @@ class Job(NamedTuple):
     @property
     def risk(self) -> Risk:
         """Return money and limits."""
-        return Risk(**{name: getattr(self.trading, name) for name in Risk._fields})
+        known = type(self.trading).model_fields
+        return Risk(**{name: getattr(self.trading, name) for name in Risk._fields if name in known})
 
     @property
     def guards(self) -> Policy:
