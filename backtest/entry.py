@@ -29,6 +29,6 @@ def entry(
         return FLAT, why
     distance = stop_distance(seen.atr, exits, costs)
     size = position_size(account.cash, distance, price, usd_per_quote, costs, risk)
-    if size <= 0.0:
+    if not size > 0.0:
         return FLAT, SIZE
     return order(side, size, seen.atr), 0

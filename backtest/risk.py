@@ -160,6 +160,8 @@ def position_size(
     if not (risk_per_lot > 0.0 and notional_per_lot > 0.0 and equity > 0.0):
         return 0.0
     lots = min(equity * risk.per_trade / risk_per_lot, equity * risk.max_notional / notional_per_lot)
+    if not lots > 0.0:
+        return 0.0
     steps = np.floor(lots / costs.lot_step + 1e-9)
     per_unit = np.floor(1.0 / costs.lot_step + 0.5)
     return steps / per_unit if abs(per_unit * costs.lot_step - 1.0) < 1e-9 else steps * costs.lot_step

@@ -39,20 +39,39 @@ def tape(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAUL
     the market closes at the stamp. Raises DataError for missing columns or NaN prices.
     """
     bars = indexed(bars)
+    return _tape(bars, costs, atr(_whole(bars), atr_period), market)
+
+
+def last(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAULT_MARKET) -> Tape:
+    """Return the last row of the tape of `bars` alone: for bars that arrive one at a time.
+
+    The ATR never forgets entirely where it began; a hundred periods before the row leave nothing of that in a double.
+    """
+    bars = indexed(bars)
+    average = atr(_whole(bars), atr_period)[-2:]
+    return Tape(*(values[-1:] for values in _tape(bars.iloc[-2:], costs, average, market)))
+
+
+def _whole(bars: pd.DataFrame) -> pd.DataFrame:
+    """Return `bars`; raises DataError for a column that is missing or a value that is not finite."""
     missing = [name for name in _NEEDED if name not in bars]
     if missing:
         raise DataError(f"Bars lack the columns {', '.join(missing)}; found {', '.join(map(str, bars.columns))}.")
-    prices = {name: np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in _NEEDED}
-    for name, values in prices.items():
-        if not np.isfinite(values).all():
-            at = bars.index[int(np.argmin(np.isfinite(values)))]
+    for name in _NEEDED:
+        known = np.isfinite(bars[name].to_numpy(dtype=np.float64))
+        if not known.all():
+            at = bars.index[int(np.argmin(known))]
             raise DataError(f"Bars have a {name} that is not finite at {at}: validate them before use.")
+    return bars
+
+
+def _tape(bars: pd.DataFrame, costs: Costs, average: np.ndarray, market: str) -> Tape:
     ts = pd.DatetimeIndex(bars.index)
     return Tape(
-        **prices,
+        **{name: np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in _NEEDED},
         nights=sessions.swap_nights(ts, market),
         usd_per_quote=usd_per_quote(bars, costs),
-        atr=atr(bars, atr_period),
+        atr=average,
         day=sessions.trading_day(ts, market),
         session=sessions.session(ts),
         shut=sessions.closes_at(ts, market),

@@ -70,16 +70,23 @@ def assert_same(result, said, bars: pd.DataFrame) -> None:
     market=st.sampled_from(["metal", "forex", "crypto"]),
     costs=st.sampled_from([COSTS, YEN, COSTS._replace(slippage=0.0, commission=0.0)]),
     limits=st.sampled_from([(20, 5, 0.02), (2, 2, 0.01), (1, 1, 0.5)]),
+    account=st.sampled_from([(1.0, 1000.0), (0.02, 1000.0), (0.01, 0.5), (1.0, 0.1)]),
     blocked=st.sampled_from([(), ("london",)]),
 )
 def test_engine_and_oracle_agree_on_any_market(
-    seed, take_profit, stop_loss, horizon, cooldown, market, costs, limits, blocked
+    seed, take_profit, stop_loss, horizon, cooldown, market, costs, limits, account, blocked
 ):
     bars = random_bars(seed)
     score = pd.Series(np.random.default_rng(seed + 1).random(len(bars)), index=bars.index)
     score[score.between(0.47, 0.5)] = np.nan
     policy = Policy(0.6, 0.4, cooldown=cooldown, max_spread_atr=0.5, blocked_sessions=blocked, min_confidence=0.55)
-    risk = Risk(max_trades_per_day=limits[0], max_consecutive_losses=limits[1], daily_loss=limits[2])
+    risk = Risk(
+        max_trades_per_day=limits[0],
+        max_consecutive_losses=limits[1],
+        daily_loss=limits[2],
+        max_drawdown=account[0],
+        max_notional=account[1],
+    )
     exits = Exits(take_profit, stop_loss, horizon)
     result, said = both(bars, score, policy, exits, costs, risk, market)
     assert_same(result, said, bars)

@@ -85,6 +85,8 @@ def backtest(
         "day": None,
         "trades_today": 0,
         "cash_at_day_start": 0.0,
+        "highest": risk["equity"],
+        "stopped_out": False,
     }
     trades: list[Trade] = []
     equity: list[float] = []
@@ -110,13 +112,16 @@ def backtest(
                 _book(account, trades[-1])
                 position = None
         equity.append(account["cash"] + worth)
+        account["highest"] = max(account["highest"], equity[-1])
+        if equity[-1] <= account["highest"] * (1.0 - risk.get("max_drawdown", 1.0)):
+            account["stopped_out"] = True
 
         if position is not None or shut[i] or i == len(bars) - 1 or not _rested(trades, i, policy):
             continue
         side = _side(score[i], policy)
         if side == 0 or _guarded(bar, atr[i], score[i], session[i], policy) or _limited(account, risk):
             continue
-        size = _size(account["cash"], atr[i], exits, costs, risk, usd_per_quote[i])
+        size = _size(account["cash"], atr[i], bar["close"], exits, costs, risk, usd_per_quote[i])
         if size >= costs["lot_step"]:
             order = _order(i, side, atr[i], size, exits, costs) | {"score": score[i]["score"]}
             account["trades_today"] += 1
@@ -296,10 +301,11 @@ def _book(account: dict[str, Any], trade: Trade) -> None:
 
 
 def _limited(account: dict[str, Any], risk: dict[str, float]) -> bool:
-    """Return whether a limit of the day blocks entries: trades, net realised loss, losses in a row."""
+    """Return whether a limit blocks entries: the drawdown for good; trades, loss, losses in a row for the day."""
     lost_today = account["cash_at_day_start"] - account["cash"]
     return (
-        account["trades_today"] >= risk["max_trades_per_day"]
+        account["stopped_out"]
+        or account["trades_today"] >= risk["max_trades_per_day"]
         or lost_today >= risk["daily_loss"] * account["cash_at_day_start"]
         or account["losses_in_a_row"] >= risk["max_consecutive_losses"]
     )
@@ -308,17 +314,19 @@ def _limited(account: dict[str, Any], risk: dict[str, float]) -> bool:
 def _size(
     cash: float,
     atr: float,
+    price: float,
     exits: dict[str, float],
     costs: dict[str, float],
     risk: dict[str, float],
     usd_per_quote: float,
 ) -> float:
-    """Return lots that lose the risk per trade at the planned stop, rounded down to the lot step.
+    """Return lots that lose the risk per trade at the planned stop, within the largest notional, by whole lot steps.
 
-    >>> _size(10_000.0, 1.0, {"stop_loss": 1.0}, {"tick_size": 0.25, "minimum_stop": 0.5, "contract_size": 100.0,
+    >>> _size(10_000.0, 1.0, 100.0, {"stop_loss": 1.0}, {"tick_size": 0.25, "minimum_stop": 0.5, "contract_size": 100.0,
     ...       "lot_step": 0.25}, {"per_trade": 0.01}, 1.0)
     1.0
     """
     loss_per_lot = stop_distance(atr, exits, costs) * costs["contract_size"] * usd_per_quote
     lots = cash * risk["per_trade"] / loss_per_lot
+    lots = min(lots, cash * risk.get("max_notional", 1e9) / (price * costs["contract_size"] * usd_per_quote))
     return round(floor(lots / costs["lot_step"] + 1e-9) * costs["lot_step"], 10)
