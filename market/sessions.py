@@ -5,6 +5,7 @@ sides of the Atlantic. A market trades over `[open, close)`; a close-stamped bar
 exactly when the market shuts.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,9 @@ NEW_YORK = "America/New_York"
 LONDON = "Europe/London"
 
 SESSIONS = ("none", "asia", "london", "new_york")
+
+_MINUTE, _DAY = 60_000_000, 86_400_000_000  # microseconds
+_FIRST_WEEKDAY = 3  # 1970 began on a Thursday
 
 
 class Hours(NamedTuple):
@@ -46,7 +50,7 @@ def is_open(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
     hours = _hours(market)
     if not hours.weekend:
         return np.ones(len(ts), dtype=bool)
-    minute, weekday = _local_clock(ts, hours.zone)
+    minute, weekday = _local_clock(_utc(ts), hours.zone)
     reopen = hours.roll_minute + hours.break_minutes
     resting = (minute >= hours.roll_minute) & (minute < reopen)
     friday_evening = (weekday == 4) & (minute >= hours.roll_minute)
@@ -65,10 +69,9 @@ def trading_day(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
     The day ends at the roll: a bar that closes at 17:00 New York belongs to that day, the next one to the following.
     """
     hours = _hours(market)
-    before_close = pd.DatetimeIndex(ts).as_unit("us") - pd.Timedelta(microseconds=1)
-    local = _local_microseconds(before_close, hours.zone)
+    local = _local(_utc(ts) - 1, hours.zone)
     shift = (1440 - hours.roll_minute) % 1440
-    return (local + shift * 60_000_000) // 86_400_000_000
+    return (local + shift * _MINUTE) // _DAY
 
 
 def swap_nights(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
@@ -79,16 +82,10 @@ def swap_nights(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
     hours = _hours(market)
     if hours.triple_weekday is None or len(ts) == 0:
         return np.zeros(len(ts))
-    stamps = pd.DatetimeIndex(ts)
-    days = pd.date_range(
-        stamps[0].tz_convert(hours.zone).normalize().tz_localize(None) - pd.Timedelta(days=1),
-        stamps[-1].tz_convert(hours.zone).normalize().tz_localize(None) + pd.Timedelta(days=1),
-        freq="B",
-    )
-    rolls = (days + pd.Timedelta(minutes=hours.roll_minute)).tz_localize(hours.zone).tz_convert("UTC")
-    nights = np.where(days.day_of_week == hours.triple_weekday, 3.0, 1.0)
-    charged = np.r_[0.0, np.cumsum(nights)]
-    upto = charged[np.searchsorted(rolls.as_unit("us").asi8, stamps.as_unit("us").asi8, side="right")]
+    rolled = (_local(_utc(ts), hours.zone) - hours.roll_minute * _MINUTE) // _DAY
+    week = np.array([3.0 if weekday == hours.triple_weekday else float(weekday < 5) for weekday in range(7)])
+    within, weeks = (rolled + _FIRST_WEEKDAY) % 7, (rolled + _FIRST_WEEKDAY) // 7
+    upto = weeks * week.sum() + np.cumsum(week)[within]
     return np.diff(upto, prepend=upto[0])
 
 
@@ -98,7 +95,7 @@ def session(ts: pd.DatetimeIndex) -> np.ndarray:
     New York is 08:00–17:00 New York time, London 08:00 London time until New York opens, Asia the hours from the roll
     (17:00 New York) until London opens.
     """
-    before_close = pd.DatetimeIndex(ts).as_unit("us") - pd.Timedelta(microseconds=1)
+    before_close = _utc(ts) - 1
     new_york, _ = _local_clock(before_close, NEW_YORK)
     london, _ = _local_clock(before_close, LONDON)
     in_new_york = (new_york >= 8 * 60) & (new_york < 17 * 60)
@@ -112,13 +109,39 @@ def _hours(market: str) -> Hours:
     return MARKETS[market]
 
 
-def _local_microseconds(ts: pd.DatetimeIndex, zone: str) -> np.ndarray:
-    return pd.DatetimeIndex(ts).tz_convert(zone).tz_localize(None).as_unit("us").asi8
+def _utc(ts: pd.DatetimeIndex) -> np.ndarray:
+    """Return stamps as microseconds since 1970."""
+    return pd.DatetimeIndex(ts).as_unit("us").asi8
 
 
-def _local_clock(ts: pd.DatetimeIndex, zone: str) -> tuple[np.ndarray, np.ndarray]:
+def _local(utc: np.ndarray, zone: str) -> np.ndarray:
+    """Return what the clock of `zone` shows, in microseconds since it showed 1970."""
+    if zone == "UTC":
+        return utc
+    changes, offsets = _offsets(zone)
+    return utc + offsets[np.searchsorted(changes, utc, side="right")]
+
+
+@lru_cache
+def _offsets(zone: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the instants since 1970 at which the zone's offset from UTC changes, and the offset before and after each.
+
+    They change on whole hours in the zones that markets keep.
+    """
+    hours = pd.date_range("1970-01-01", "2100-01-01", freq="D", tz="UTC", unit="us")
+    days = np.flatnonzero(np.diff(_offset_at(hours, zone)))
+    near = hours.asi8[days][:, None] + np.arange(25) * 60 * _MINUTE
+    offset = _offset_at(pd.DatetimeIndex(near.ravel().astype("datetime64[us]"), tz="UTC"), zone).reshape(near.shape)
+    step = np.argmax(np.diff(offset, axis=1) != 0, axis=1) + 1
+    rows = np.arange(len(near))
+    return near[rows, step], np.r_[_offset_at(hours[:1], zone), offset[rows, step]]
+
+
+def _offset_at(ts: pd.DatetimeIndex, zone: str) -> np.ndarray:
+    return _utc(ts.tz_convert(zone).tz_localize(None)) - _utc(ts)
+
+
+def _local_clock(utc: np.ndarray, zone: str) -> tuple[np.ndarray, np.ndarray]:
     """Return minute of the day and weekday (Monday 0) on the clock of `zone`."""
-    local = _local_microseconds(ts, zone)
-    minute = local // 60_000_000 % 1440
-    weekday = (local // 86_400_000_000 + 3) % 7
-    return minute, weekday
+    local = _local(utc, zone)
+    return local // _MINUTE % 1440, (local // _DAY + _FIRST_WEEKDAY) % 7
