@@ -6,7 +6,7 @@ TF      ?= 15T
 STRICT  ?=
 UV      := 0.13.8
 
-.PHONY: setup enrich train ui test check bench lock clean
+.PHONY: setup enrich train ui demo test check bench lock clean
 
 setup: .venv/.ready
 
@@ -28,6 +28,9 @@ train: setup
 
 ui: setup
 	@$(BIN)/assay ui
+
+demo: setup
+	@$(BIN)/python -m pipeline.demo
 
 test: setup
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder

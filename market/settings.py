@@ -1,7 +1,8 @@
 """Settings: one TOML file per concern, checked whole, every problem named at once.
 
 `ASSAY_CONFIG` names the folder of the files (default `./config`), `ASSAY_HOME` where everything made at run time lives
-(default `./data`). Layered files inherit default → timeframe → symbol → series, and remember where a value came from.
+(default `./data`), `ASSAY_KEYS` where the keys are that sign promotions (default `~/.config/assay`). Layered files
+inherit default → timeframe → symbol → series, and remember where a value came from.
 """
 
 import datetime as dt
@@ -23,7 +24,7 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[Number, Field(gt=0, le=1)]
 Day = Annotated[dt.date, Field(strict=True)]
 
-_VARIABLES = {"ASSAY_CONFIG", "ASSAY_HOME"}
+_VARIABLES = {"ASSAY_CONFIG", "ASSAY_HOME", "ASSAY_KEYS"}
 _SHOWN = 60  # characters of a wrong value
 
 
@@ -95,6 +96,57 @@ class Recipe(Settings):
         return self
 
 
+class Tightening(Settings):
+    """What a preset or a series of the runner may tighten; what is left out stays as judged."""
+
+    max_spread_atr: Positive | None = None
+    blocked_sessions: list[Literal["asia", "london", "new_york"]] = []
+    min_confidence: Annotated[Number, Field(ge=0, le=1)] | None = None
+    cooldown: Annotated[int, Field(ge=0, strict=True)] | None = None
+    per_trade: Share | None = None
+    open_risk: Share | None = None
+    daily_loss: Share | None = None
+    max_trades_per_day: Count | None = None
+    max_consecutive_losses: Count | None = None
+    max_drawdown: Share | None = None
+    max_positions: Count | None = None
+    max_notional: Positive | None = None
+
+
+class LiveSeries(Tightening):
+    """Whether and how the runner trades a series."""
+
+    enabled: Annotated[bool, Field(strict=True)]
+    role: Literal["champion", "shadow"]
+    preset: Literal["judged", "conservative", "moderate", "aggressive"]
+
+
+class LiveAccount(Settings):
+    """Limits of the account, for all series together; `order_validity` is in seconds."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+    per_trade: Share
+    open_risk: Share
+    daily_loss: Share
+    max_trades_per_day: Count
+    max_consecutive_losses: Count
+    max_drawdown: Share
+    max_positions: Count
+    max_margin: Share
+    leverage: Annotated[Number, Field(ge=1)]
+    orders_per_minute: Count
+    order_validity: Positive
+
+
+class LiveFeed(Settings):
+    """What is expected of a feed, in seconds, and whether its time is that of its bars or of the wall."""
+
+    clock: Literal["bar", "wall"]
+    pause: Positive
+    maximum_age: Positive
+    maximum_silence: Positive
+
+
 class Gates(Settings):
     """Bounds of the go-live benchmarks."""
 
@@ -115,7 +167,16 @@ class Setting(NamedTuple):
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_LAYERED: dict[str, type[Settings]] = {"research": Research, "labels": Labels, "policy": PolicyAndRisk}
+_LAYERED: dict[str, type[Settings]] = {
+    "research": Research,
+    "labels": Labels,
+    "policy": PolicyAndRisk,
+    "live": LiveSeries,
+}
+_WHOLE: dict[str, dict[str, type[Settings]]] = {
+    "live": {"account": LiveAccount, "feed": LiveFeed},
+    "presets": dict.fromkeys(("judged", "conservative", "moderate", "aggressive"), Tightening),
+}
 
 
 def home() -> Path:
@@ -123,6 +184,25 @@ def home() -> Path:
     folder = Path(_environment("ASSAY_HOME", "data")).resolve()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"ASSAY_HOME is {folder}, which is a file: name a folder.")
+    return folder
+
+
+def keys_folder() -> Path:
+    """Return the folder of the keys that sign promotions (`ASSAY_KEYS`, default `~/.config/assay`).
+
+    `XDG_CONFIG_HOME` is respected. Raises UsageError where it is inside `ASSAY_HOME`: whoever can write there could
+    else sign.
+    """
+    configured = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    default = (configured if configured.is_absolute() else Path("~/.config")) / "assay"
+    try:
+        folder = Path(_environment("ASSAY_KEYS", str(default))).expanduser().resolve()
+    except RuntimeError:
+        raise UsageError("There is no home folder to keep keys in: set ASSAY_KEYS.") from None
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"ASSAY_KEYS is {folder}, which is a file: name a folder.")
+    if folder.is_relative_to(home()):
+        raise UsageError(f"ASSAY_KEYS is {folder}, inside ASSAY_HOME ({home()}): name a folder outside of it.")
     return folder
 
 
@@ -149,6 +229,26 @@ def policy(symbol: str, timeframe_name: str) -> PolicyAndRisk:
     return _layered("policy", symbol, timeframe_name, PolicyAndRisk)
 
 
+def live_series(symbol: str, timeframe_name: str) -> LiveSeries:
+    """Return whether and how the runner trades a series."""
+    return _layered("live", symbol, timeframe_name, LiveSeries)
+
+
+def live_account() -> LiveAccount:
+    """Return the limits of the account."""
+    return _whole("live", "account", LiveAccount)
+
+
+def live_feed() -> LiveFeed:
+    """Return what the runner expects of its feed."""
+    return _whole("live", "feed", LiveFeed)
+
+
+def preset(name: str) -> Tightening:
+    """Return what the preset `name` tightens."""
+    return _whole("presets", name, Tightening)
+
+
 def recipe(name: str) -> Recipe:
     """Return the recipe `name`; raises UsageError with the nearest known one."""
     return validated(_named("recipes", name), Recipe, f"config/recipes.toml [{name}]")
@@ -161,11 +261,13 @@ def gates(profile: str = "six") -> Gates:
 
 def effective(symbol: str, timeframe_name: str) -> dict[str, dict[str, Setting]]:
     """Return every effective layered value of a series by file, with where it comes from."""
-    merged = {}
-    for file, model in _LAYERED.items():
-        _layered(file, symbol, timeframe_name, model)
-        merged[file] = _merge(file, symbol, timeframe_name)
-    return merged
+    return {file: layered(file, symbol, timeframe_name) for file in _LAYERED}
+
+
+def layered(file: str, symbol: str, timeframe_name: str) -> dict[str, Setting]:
+    """Return every effective value of a series in the layered file `file`, with where it comes from."""
+    _layered(file, symbol, timeframe_name, _LAYERED[file])
+    return _merge(file, symbol, timeframe_name)
 
 
 def read_toml(name: str) -> dict[str, dict[str, Any]]:
@@ -229,9 +331,15 @@ def _layered(file: str, symbol: str, timeframe_name: str, model: type[Model]) ->
     return validated({key: setting.value for key, setting in merged.items()}, model, f"config/{file}.toml")
 
 
+def _whole(file: str, table: str, model: type[Model]) -> Model:
+    tables = read_toml(file)
+    _check_tables(file, tables)
+    return validated(tables[table], model, f"config/{file}.toml [{table}]")
+
+
 def _merge(file: str, symbol: str, timeframe_name: str) -> dict[str, Setting]:
     tables = read_toml(file)
-    _check_layers(file, tables)
+    _check_tables(file, tables)
     merged: dict[str, Setting] = {}
     for layer in ("default", timeframe_name, symbol, f"{symbol}_{timeframe_name}"):
         origin = f"config/{file}.toml [{layer}]"
@@ -239,22 +347,30 @@ def _merge(file: str, symbol: str, timeframe_name: str) -> dict[str, Setting]:
     return merged
 
 
-def _check_layers(file: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise one UsageError that names every problem of every table of a layered file, whichever series is asked for."""
-    symbols = set(read_toml("instruments"))
-    series = {f"{symbol}_{name}" for symbol in symbols for name in timeframe.TIMEFRAMES}
-    known = {"default", *timeframe.TIMEFRAMES, *symbols, *series}
-    found = []
-    for layer, values in tables.items():
-        if layer not in known:
-            found.append(f"unknown table [{layer}].{nearest(layer, known)}".rstrip("."))
+def _check_tables(file: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise one UsageError that names every problem of every table of a file, whichever series is asked for."""
+    whole = _WHOLE.get(file, {})
+    known = {*whole, *(_layers() if file in _LAYERED else ())}
+    found = [f"table [{name}] is missing" for name in whole if name not in tables]
+    for name, values in tables.items():
+        if name not in known:
+            found.append(f"unknown table [{name}].{nearest(name, known)}".rstrip("."))
             continue
+        model = whole.get(name) or _LAYERED[file]
         try:
-            _LAYERED[file].model_validate(dict(values))
+            model.model_validate(dict(values))
         except ValidationError as error:
-            found += [f"[{layer}] {problem}" for problem in _problems(error, _LAYERED[file], without="missing")]
+            without = "" if name in whole else "missing"
+            found += [f"[{name}] {problem}" for problem in _problems(error, model, without)]
     if found:
         raise UsageError(_sentence(f"config/{file}.toml: {'; '.join(found)}"))
+
+
+def _layers() -> set[str]:
+    """Return the names that a table of a layered file may have."""
+    symbols = set(read_toml("instruments"))
+    series = {f"{symbol}_{name}" for symbol in symbols for name in timeframe.TIMEFRAMES}
+    return {"default", *timeframe.TIMEFRAMES, *symbols, *series}
 
 
 def _sentence(text: str) -> str:

@@ -178,6 +178,35 @@ def models(as_json: bool) -> None:
 
 
 @assay.command()
+@click.option("--run", "run_id", required=True, metavar="RUN_ID", help="Any run, a FAILED one too.")
+@click.option("--start-date", type=_Date(), help="First day; default: the run's judged window.")
+@click.option("--end-date", type=_Date(), help="Day on which it ends (excluded).")
+@click.option("--overlay", is_flag=True, help="Lay the limits of config/live.toml over both sides.")
+@click.option("--journal", type=click.Path(path_type=Path), help="Compare this journal instead of replaying anew.")
+@_JSON
+def parity(as_json: bool, **options: Any) -> None:
+    """Replay a run through the runner and compare it with the backtest, trade by trade; exits 3 where they differ."""
+    from pipeline import parity as comparison
+    from pipeline import screen
+
+    found = comparison.of_run(**options, screen=screen.Screen())
+    screen.show(found, as_json, screen.parity)
+    if found["first_divergence"] is not None:
+        sys.exit(GateError.exit_code)
+
+
+@assay.command()
+@click.argument("signal_id")
+@_JSON
+def explain(signal_id: str, as_json: bool) -> None:
+    """Show how a decision of the runner came about, from the raw bar's hash to the order."""
+    from pipeline import explain as explanation
+    from pipeline import screen
+
+    screen.show(explanation.explain(signal_id), as_json, screen.explained)
+
+
+@assay.command()
 @click.argument("action", type=click.Choice(["show"]))
 @click.argument("series")
 @_JSON

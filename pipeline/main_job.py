@@ -31,15 +31,19 @@ def train(
     work = job.prepare(series, cut_off, recipe, workers)
     if not series.simulated:
         workspace.require_bars(work.workspace)
+    return run(work, screen)
+
+
+def run(work: Job, screen: Screen, **world: Any) -> dict[str, Any]:
+    """Run what is stale of `work` and return its verdict; `world` are what `simulate` needs for another market."""
     with workspace.locked(work.workspace):
-        return _run(work, screen)
+        return _run(work, screen, world)
 
 
-def _run(work: Job, screen: Screen) -> dict[str, Any]:
+def _run(work: Job, screen: Screen, world: Mapping[str, Any]) -> dict[str, Any]:
     changed = False
-    for name, stage, told in _STAGES:
-        if name == "simulate" and not work.series.simulated:
-            continue
+    simulation = ("simulate", lambda job, report: stages.simulate(job, **world), "{rows:,} bars")
+    for name, stage, told in (simulation, *_STAGES) if work.series.simulated else _STAGES:
         with screen.stage(name) as report:
             done = stage(work, report)
         screen.finished(name, told.format(**_flat(done.receipt.facts)), done.why)
@@ -100,7 +104,6 @@ def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _STAGES: tuple[tuple[str, Any, str], ...] = (
-    ("simulate", lambda work, report: stages.simulate(work), "{rows:,} bars"),
     ("enrich", stages.enrich, "{columns} features × {rows:,} bars"),
     ("label", lambda work, report: stages.label(work), "{rows:,} labels"),
     ("train", stages.train, "walk-forward and final model"),

@@ -164,6 +164,55 @@ def models(console: Console, answer: list[Mapping[str, Any]]) -> None:
         console.print(f"[green]{one['series']}[/] version {one['version']} since {one['when']}, run {one['run_id']}")
 
 
+def parity(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print how a replay compares with the backtest."""
+    same = answer["matched"] == answer["total"] and answer["first_divergence"] is None
+    share = f"{answer['matched']:,} of {answer['total']:,} trades are the same in every field"
+    console.print(f"[{'green' if same else 'red'}]{share}[/], over {answer['bars']:,} bars of {answer['series']}")
+    if answer["scores_differing"]:
+        console.print(f"{answer['scores_differing']:,} scores differ (in the sixth decimal, by a feature's last bit)")
+    if one := answer["first_divergence"]:
+        told = (
+            f"First divergence: {one['what']} at {one['ts']}: {one['field']} {one['live']} live, {one['backtest']} in"
+        )
+        console.print(f"[red]{escape(told)} the backtest[/]", soft_wrap=True)
+    console.print(f"Journal: {escape(answer['journal'])}", soft_wrap=True)
+
+
+def explained(console: Console, answer: Mapping[str, Any]) -> None:
+    """Print how a decision came about."""
+    decision, model, again = answer["decision"], answer["model"], answer["again"]
+    said = {1: "buy", -1: "sell", 0: "no order"}[decision["side"]]
+    console.print(f"[bold]{escape(answer['signal_id'])}[/] ({answer['mode']}): {said}, {escape(decision['reason'])}")
+    table = Table("", "", box=None, pad_edge=False, show_header=False)
+    prices = " ".join(f"{name} {decision[name]:g}" for name in ("open", "high", "low", "close", "volume", "spread"))
+    rows = {
+        "bar": f"{decision['ts']}: {prices}",
+        "its SHA-256": decision["bar_sha256"],
+        "its tail's": f"{decision['tail_sha256']} ({again.get('bars_needed', '?')} bars)",
+        "stored bars": again.get("bars_sha256", "–"),
+        "again": again["why"],
+        "model": f"bundle {model['bundle_sha256']}, run {model['run_id'] or '–'}, version {model['version'] or '–'}",
+        "probabilities": ", ".join(f"{name[2:]} {decision[name]:.6f}" for name in ("p_down", "p_flat", "p_up")),
+        "score": f"{decision['score']:.6f}, confidence {decision['confidence']:.6f}, expected net R "
+        f"{decision['expected_r_long']:+.6f} long, {decision['expected_r_short']:+.6f} short",
+        "decision": f"{said}: {decision['detail'] or decision['reason']}{' (overlay)' * decision['overlay']}",
+        "account": f"equity {decision['equity']:,.2f}, cash {decision['cash']:,.2f}, peak {decision['peak']:,.2f}, "
+        f"{decision['day_trades']} trades today",
+    }
+    for name, value in rows.items():
+        table.add_row(name, escape(str(value)))
+    for order in answer["orders"]:
+        table.add_row(
+            "order",
+            f"{order['client_id']} {order['size']:g} lots: " + " → ".join(one["state"] for one in order["states"]),
+        )
+        for one in order["executions"]:
+            ended = "" if one["kind"] == "open" else f" ({one['reason']}), {one['r']:+.3f} R, {one['pnl']:+,.2f} USD"
+            table.add_row("executed", f"{one['kind']} {one['ts']} at {one['price']:g}{ended}")
+    console.print(table)
+
+
 def settings(console: Console, answer: Mapping[str, Any]) -> None:
     """Print each effective setting and where it comes from."""
     for file, values in answer.items():

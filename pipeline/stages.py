@@ -23,7 +23,7 @@ from pipeline.imports import store_bars
 from pipeline.job import Job
 from pipeline.receipts import Order, Receipt
 from pipeline.workspace import require_bars
-from registry import bundle
+from registry import bundle, golden
 from training import crossval, dataset, edges, ensemble
 from training.thresholds import Choice
 
@@ -46,14 +46,19 @@ def quiet(what: str, done: int, total: int) -> None:
     """Report no progress."""
 
 
-def simulate(job: Job) -> Done:
-    """Write the bars of the built-in simulated market of the job's series."""
+def simulate(job: Job, **world: Any) -> Done:
+    """Write the bars of a simulated market: the built-in one, or what `market.simulated` makes of `world`."""
     target = job.workspace.bars
     name = job.series.timeframe.name
-    order = Order(stage="simulate", inputs={}, config=[job.series.name], modules=("market.simulated", "market.tables"))
+    order = Order(
+        stage="simulate",
+        inputs={},
+        config=[job.series.name, *sorted(world.items())],
+        modules=("market.simulated", "market.tables"),
+    )
 
     def work() -> tuple[list[Path], Mapping[str, Any]]:
-        bars = simulated.simulate(job.series.symbol, name)
+        bars = simulated.simulate(job.series.symbol, name, **world)
         store_bars(job.workspace, bars, {"simulated": True, "has_volume": True, "sources": []})
         return [target, tables.manifest_path(target)], {"rows": len(bars)}
 
@@ -126,7 +131,7 @@ def train(job: Job, report: Report = quiet) -> Done:
             job.instrument.costs,
             job.instrument.market,
         ],
-        modules=("training.crossval", "registry.bundle", "market.tables"),
+        modules=("training.crossval", "registry.bundle", "registry.golden", "market.tables"),
     )
 
     def work() -> tuple[list[Path], Mapping[str, Any]]:
@@ -155,7 +160,7 @@ def train(job: Job, report: Report = quiet) -> Done:
             "features": list(trained.ensemble.features),
             "importance": trained.ensemble.importance(),
         }
-        bundle_sha256 = _write_bundle(job, trained, facts)
+        bundle_sha256 = _write_bundle(job, trained, facts, development.X, known)
         facts |= {"bundle": bundle_sha256}
         written = _write_training(job, trained, predictions, score, order, facts)
         kept.clear()
@@ -297,10 +302,14 @@ def _window_facts(
     }
 
 
-def _write_bundle(job: Job, trained: crossval.Trained, facts: Mapping[str, Any]) -> str:
+def _write_bundle(
+    job: Job, trained: crossval.Trained, facts: Mapping[str, Any], X: pd.DataFrame, known: pd.DataFrame
+) -> str:
+    """Write the bundle of `trained`, with golden evidence from development rows `X` and bars `known`."""
     policy = trained.choice.policy(job.guards)._asdict()
+    lookback = feature_store.lookback(_groups_of(trained.ensemble.features), job.series.timeframe)
     meta = {
-        "schema": 1,
+        "schema": bundle.SCHEMA,
         "series": job.series.name,
         "recipe": job.research.recipe,
         "features": list(trained.ensemble.features),
@@ -309,12 +318,13 @@ def _write_bundle(job: Job, trained: crossval.Trained, facts: Mapping[str, Any])
         "exits": job.exits._asdict(),
         "costs": job.instrument.costs._asdict(),
         "market": job.instrument.market,
-        "lookback": feature_store.lookback(_groups_of(trained.ensemble.features), job.series.timeframe),
+        "lookback": lookback,
         "inputs": _inputs(job, "bars", "features", "labels"),
         "window": facts["window"],
         "versions": receipts.versions(),
     }
     files = trained.ensemble.to_files()
+    files[golden.FILE] = golden.evidence(trained.ensemble, X, known.iloc[-lookback:])
     aside = job.workspace.bundles / f".new-{os.getpid()}"
     digest = bundle.write_bundle(aside, files, meta)
     named = job.workspace.bundles / digest[:16]

@@ -16,7 +16,7 @@ from pipeline.imports import data_warnings
 from pipeline.job import Job
 from pipeline.receipts import Order
 from pipeline.workspace import Workspace
-from registry import bundle, card, gates, ledger, plots, promotion, remedies, tracking
+from registry import bundle, card, gates, ledger, plots, promotion, remedies, runs, tracking
 from registry.card import Card
 from training.reliability import reliability
 
@@ -75,6 +75,7 @@ def _judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int]
     files = {path.name: path for path in sorted(stored.iterdir())}
     run_id = tracking.log_run(job.workspace.home, made, card.to_markdown(made), files, drawn)
     made = made.model_copy(update={"run_id": run_id})
+    runs.keep_card(job.workspace.home, made)
     report("run logged", 3, 3)
     tables.write_text(folder / "card.json", card.to_json(made))
     tables.write_text(folder / "card.md", card.to_markdown(made))
@@ -159,10 +160,8 @@ def _warnings(job: Job, training: Mapping[str, Any], counts: ledger.Counts) -> l
     found = data_warnings(manifest) if manifest else []
     if training["choice"]["long"] is None:
         found.append("No threshold had a positive net expectancy out of fold: the model does not trade.")
-    if pd.Timestamp(training["window"]["cut_off"]) < job.cut_off:
-        found.append(
-            f"The bars end at {training['window']['cut_off'][:10]}, before the cut-off {job.cut_off:%Y-%m-%d}."
-        )
+    if manifest and manifest.last and pd.Timestamp(manifest.last) < job.cut_off:
+        found.append(f"The bars end at {manifest.last[:10]}, before the cut-off {job.cut_off:%Y-%m-%d}.")
     if counts.looks >= _LOOKS_TO_WARN:
         found.append(f"This window has been looked at {counts.looks} times: a pass on it means less each time.")
     return found

@@ -49,10 +49,10 @@ class Workspace(NamedTuple):
         return self.run / f"{stage}.receipt.json"
 
 
-def of(series: Series) -> Workspace:
-    """Return the workspace of `series` under `ASSAY_HOME`."""
-    home = settings.home()
-    return Workspace(home / "demo" if series.simulated else home, series)
+def of(series: Series, home: Path | None = None) -> Workspace:
+    """Return the workspace of `series` under `home` (default: `ASSAY_HOME`)."""
+    root = settings.home() if home is None else home
+    return Workspace(root / "demo" if series.simulated else root, series)
 
 
 def require_bars(workspace: Workspace) -> None:

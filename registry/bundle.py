@@ -19,6 +19,7 @@ from market.errors import DataError, UsageError
 from market.tables import make_durable
 
 META, MANIFEST = "meta.json", "MANIFEST.json"
+SCHEMA = 2
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -60,7 +61,7 @@ def read_bundle(folder: Path, expected_sha256: str | None = None) -> tuple[dict[
     raw = _read(folder, MANIFEST)
     _verify(folder, MANIFEST, raw, expected_sha256 or _sha256(raw))
     digests = _digests(folder, raw)
-    names = {path.name for path in folder.iterdir()} - {MANIFEST}
+    names = _names(folder) - {MANIFEST}
     for what, which in (("missing", set(digests) - names), ("there but not in its manifest", names - set(digests))):
         if which:
             raise DataError(f"Bundle {folder}: {what}: {', '.join(sorted(which))}. Refused; train again.")
@@ -68,7 +69,21 @@ def read_bundle(folder: Path, expected_sha256: str | None = None) -> tuple[dict[
     for name, digest in digests.items():
         contents[name] = _read(folder, name)
         _verify(folder, name, contents[name], digest)
-    return contents, json.loads(contents.pop(META))
+    return contents, _meta(folder, contents.pop(META))
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise DataError(f"Bundle {folder} cannot be listed: {error.strerror}. Refused.") from None
+
+
+def _meta(folder: Path, content: bytes) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        if isinstance(meta := json.loads(content), dict):
+            return meta
+    raise DataError(f"Bundle {folder}: {META} is not a JSON object. Refused; train again.")
 
 
 def _digests(folder: Path, raw: bytes) -> dict[str, str]:
@@ -95,8 +110,11 @@ def _read(folder: Path, name: str) -> bytes:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise DataError(f"Bundle {folder}: {name} is not a regular file. Refused.")
-    with os.fdopen(descriptor, "rb") as stream:
-        return stream.read()
+    try:
+        with os.fdopen(descriptor, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise DataError(f"Bundle {folder}: {name} cannot be read: {error.strerror}. Refused.") from None
 
 
 def _canonical(value: dict[str, Any]) -> bytes:

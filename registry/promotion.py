@@ -1,11 +1,10 @@
 """Promotion: what passed every gate becomes the champion, in an order that a crash at any point leaves harmless.
 
-First the registered version with its digest, then the record in `production.json`, then the alias. The record is what a
-runner trusts; the alias alone makes no model tradable. Doing it again finishes what a crash left undone.
+First the registered version with its digest, then the signed record in `production.json`, then the alias. The record is
+what a runner trusts; the alias alone makes no model tradable. Doing it again finishes what a crash left undone.
 """
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,12 @@ from filelock import FileLock, Timeout
 
 from market.errors import DataError, GateError, UnavailableError
 from market.tables import write_json
-from registry import tracking
+from registry import known_good, signing, tracking
+from registry import record as records
 from registry.bundle import read_bundle
 from registry.card import Card
 from registry.gates import status
+from registry.record import production, production_path
 
 PATIENCE = 300.0
 _KEPT = ("version", "run_id", "bundle_sha256", "when")
@@ -26,10 +27,13 @@ def promote(home: Path, card: Card, bundle_folder: Path) -> dict[str, Any]:
     """Make the judged model of `card` the champion of its series and return its record in `production.json`.
 
     Raises GateError for anything but READY, DataError where the bundle's bytes are not those of the card or the run is
-    another series'. Idempotent: the same card promoted again adopts its version and keeps its record.
+    another series', UsageError or UnavailableError where the key cannot be used. Idempotent: the same card promoted
+    again adopts its version and keeps its record, unless that is not signed by today's key.
     """
     _refuse_unless_ready(card)
+    records.check_world(home, card.series, card.simulated, f"The card of {card.series}")
     read_bundle(bundle_folder, card.bundle_sha256)
+    signing.private_key()
     home.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(home / "production.lock", timeout=PATIENCE):
@@ -39,25 +43,6 @@ def promote(home: Path, card: Card, bundle_folder: Path) -> dict[str, Any]:
     except Timeout:
         raise UnavailableError(f"{production_path(home)} is locked by another command: wait for it.") from None
     return record
-
-
-def production(home: Path) -> dict[str, dict[str, Any]]:
-    """Return what is in production, a record a series; raises DataError where the file is not readable as that."""
-    path = production_path(home)
-    if not path.exists():
-        return {}
-    try:
-        records = json.loads(path.read_bytes())
-    except ValueError:
-        records = None
-    if not isinstance(records, dict) or not all(isinstance(record, dict) for record in records.values()):
-        raise DataError(f"{path} is not a record of promotions: restore it; nothing may trade on a damaged one.")
-    return records
-
-
-def production_path(home: Path) -> Path:
-    """Return where the record of promotions stands."""
-    return home / "production.json"
 
 
 def _refuse_unless_ready(card: Card) -> None:
@@ -70,12 +55,13 @@ def _refuse_unless_ready(card: Card) -> None:
 
 
 def _recorded(home: Path, card: Card, version: str, bundle_folder: Path) -> dict[str, Any]:
-    records = production(home)
-    incumbent = records.get(card.series)
+    before = production(home)
+    incumbent = before.get(card.series)
     identity = {"version": version, "run_id": card.run_id, "bundle_sha256": card.bundle_sha256}
-    if incumbent is not None and identity.items() <= incumbent.items():
+    if incumbent is not None and identity.items() <= incumbent.items() and _is_trusted(home, card.series, incumbent):
         return incumbent
     record = identity | {
+        "serial": 1 + max(_serials(before) + known_good.serials(home), default=0),
         "bars_sha256": card.bars_sha256,
         "bundle": _within(home, bundle_folder),
         "recipe": card.recipe,
@@ -86,8 +72,22 @@ def _recorded(home: Path, card: Card, version: str, bundle_folder: Path) -> dict
         "gates": [gate.model_dump(mode="json") for gate in card.gates],
         "previous": None if incumbent is None else {name: incumbent.get(name) for name in _KEPT},
     }
-    write_json(production_path(home), records | {card.series: record})
+    record = records.signed(card.series, record)
+    write_json(production_path(home), before | {card.series: record})
     return record
+
+
+def _is_trusted(home: Path, series: str, record: dict[str, Any]) -> bool:
+    try:
+        records.verify(home, series, record, str(production_path(home)))
+        known_good.refuse_older(home, series, record)
+    except (GateError, DataError):
+        return False
+    return True
+
+
+def _serials(before: dict[str, dict[str, Any]]) -> list[int]:
+    return [record["serial"] for record in before.values() if type(record.get("serial")) is int]
 
 
 def _within(home: Path, folder: Path) -> str:

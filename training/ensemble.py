@@ -124,8 +124,13 @@ def score(predictions: pd.DataFrame, paid: Outcomes) -> pd.DataFrame:
     up = np.round(np.divide(p[:, 2], directional, out=undecided, where=directional > 0), _DECIMALS)
     columns = {
         "score": up,
-        "expected_r_long": np.round(p @ np.array(paid.long), _DECIMALS),
-        "expected_r_short": np.round(p @ np.array(paid.short), _DECIMALS),
+        "expected_r_long": _expected(p, paid.long),
+        "expected_r_short": _expected(p, paid.short),
         "confidence": np.maximum(up, 1.0 - up),
     }
     return pd.DataFrame(columns, index=predictions.index)
+
+
+def _expected(p: np.ndarray, paid: tuple[float, float, float]) -> np.ndarray:
+    """Return the net R expected, row by row: a matrix product would add up one row otherwise than many."""
+    return np.round(p[:, 0] * paid[0] + p[:, 1] * paid[1] + p[:, 2] * paid[2], _DECIMALS)

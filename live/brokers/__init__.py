@@ -1,8 +1,8 @@
 """Where orders go. A broker holds the position with its stop and target; the runner may die, the stop stays.
 
 What a broker must do is small: take an order under the client's own id, find it again by that id, and tell what was
-executed and what is held. An answer that did not arrive is `Ambiguous`, never a rejection. To add a broker, write a file
-here and enter it in `BROKERS`; the contract tests run over every member.
+executed and what is held. An answer that did not arrive is `Ambiguous`, never a rejection. To add a broker, write a
+file here and enter it in `BROKERS` of `tests/live/test_brokers.py`: the contract tests run over every member.
 """
 
 from typing import NamedTuple, Protocol
@@ -13,22 +13,22 @@ from market.execution import Bar
 CLIENT_ID = r"[.A-Za-z0-9_-]{1,36}"
 
 
-class Rejected(AssayError):
+class Rejected(AssayError):  # noqa: N818
     """The broker has refused an order for good: it is not sent again."""
 
     exit_code = 5
 
 
-class Ambiguous(AssayError):
+class Ambiguous(AssayError):  # noqa: N818
     """It is not known whether the broker has taken what was sent; only asking it can tell."""
 
     exit_code = 6
 
 
 class Order(NamedTuple):
-    """A market order for the next open with its bracket, or the order to close a position (`side` 0).
+    """A market order for the next open with its bracket, or the order to close all that is held (`side` 0).
 
-    `size` is in lots; `atr` is the decision bar's, from which stop and target hang on the actual fill price;
+    `size` is in lots, 0 for all; `atr` is the decision bar's, from which stop and target hang on the actual fill price;
     `decided` is the close of the decision bar in microseconds since 1970 UTC.
     """
 
@@ -43,8 +43,9 @@ class Order(NamedTuple):
 class Execution(NamedTuple):
     """What was executed on the bar that closed at `ts`: an entry (`kind` "open") or an exit ("close").
 
-    `number` counts executions at the broker from 1, without holes. `reason` is "none" for an entry, else one of
-    `market.execution.REASONS` or "flatten"; `r`, `pnl` and `cost` (USD) are 0 for an entry.
+    `number` counts executions at the broker from 1, without holes; `client_id` is that of the entry, for its exit too.
+    `reason` is "none" for an entry, else one of `market.execution.REASONS` or "flatten"; `r`, `pnl` and `cost` (USD)
+    are 0 for an entry.
     """
 
     number: int
@@ -64,7 +65,7 @@ class Execution(NamedTuple):
 
 
 class Position(NamedTuple):
-    """What is held of a series: `unrealised` is what closing at the last seen close would bring, in USD."""
+    """What is held of a series, in USD: `at_risk` between entry and stop, `unrealised` if closed at the last close."""
 
     series: str
     client_id: str
@@ -73,7 +74,7 @@ class Position(NamedTuple):
     entry: float
     stop: float
     target: float
-    stop_distance: float
+    at_risk: float
     unrealised: float
 
 
@@ -101,5 +102,5 @@ class Broker(Protocol):
         ...
 
     def see(self, series: str, ts: int, bar: Bar) -> None:
-        """Note the bar that closed at `ts`. Brokers that fill on bars do so here, once for each bar; others ignore it."""
+        """Note the bar that closed at `ts`. Brokers that fill on bars do so here, once a bar; others ignore it."""
         ...

@@ -10,6 +10,15 @@ from typing import NamedTuple, Protocol
 import pandas as pd
 
 
+def microseconds(ts: pd.Timestamp) -> int:
+    """Return `ts` as whole microseconds since 1970 UTC.
+
+    >>> microseconds(pd.Timestamp("1970-01-01 00:00:01", tz="UTC"))
+    1000000
+    """
+    return ts.value // 1000
+
+
 class ClosedBar(NamedTuple):
     """A bid bar that has closed: `ts` is its close in whole microseconds since 1970 UTC, `spread` as charged."""
 

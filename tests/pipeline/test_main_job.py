@@ -1,16 +1,24 @@
 """The main job from bars to a verdict: a planted edge is READY and promoted, a market without one is FAILED."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from backtest import simulate
+from live import SignalGenerator, runner
+from live.journal import Journal
+from live.parity import trades_of
+from live.session import held
 from market import simulated, tables
-from market.errors import DataError, GateError, UnavailableError
-from pipeline import cli
-from registry import bundle, load_champion, promotion, tracking
+from market.errors import DataError, GateError, UnavailableError, UsageError
+from pipeline import cli, parity
+from registry import bundle, load_champion, promotion, runs, tracking
 from training import ensemble
 
 SERIES = "XAUUSD_15T"
@@ -23,9 +31,11 @@ class World:
         self.home, self.config = folder / "home", folder / "config"
         self.patch = patch
         shutil.copytree("config", self.config)
-        self.replace("research", "oos_months = 6 ", "oos_months = 3 ")
+        self.replace("research", "oos_months = 6 ", "oos_months = 4 ")
+        self.replace("research", "folds = 10 ", "folds = 5 ")
+        self.replace("research", "cut_off = 2025-10-22", "cut_off = 2020-03-01")
         self.replace("recipes", "features = 50", "features = 20")
-        bars = simulated.simulate("XAUUSD", "15T", "2019-01-02", "2020-01-31", edge=edge, seed=2)
+        bars = simulated.simulate("XAUUSD", "15T", "2019-01-02", "2020-03-21", edge=edge, seed=1)
         self.file = folder / "bars.csv"
         bars.reset_index().rename(columns={"ts": "time"}).to_csv(self.file, index=False)
         self.use()
@@ -45,6 +55,15 @@ class World:
         with pytest.raises(SystemExit) as ended:
             cli.main([*arguments])
         return int(ended.value.code or 0)
+
+    def live(self, *arguments: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            runner.main([*arguments])
+        return int(ended.value.code or 0)
+
+    @property
+    def journal(self) -> Journal:
+        return Journal.read(self.home / "journal.db")
 
 
 def world(tmp_path_factory: pytest.TempPathFactory, edge: float) -> World:
@@ -104,7 +123,7 @@ def test_the_answer_holds_every_promised_name(ready, capsys):
     promised = "series status run_id gates oos folds features seconds bars_sha256 simulated looks trials"
     assert set(promised.split()) <= set(told)
     assert [set(gate) >= {"name", "got", "wanted", "passed"} for gate in told["gates"]] == [True] * 6
-    assert len(told["folds"]) == 10
+    assert len(told["folds"]) == 5
     assert told["bars_sha256"] == tables.sha256_of_file(ready.home / "bars" / f"{SERIES}.parquet")
 
 
@@ -203,3 +222,182 @@ def test_changing_the_barriers_reruns_labels_and_what_follows_but_not_features(f
 def test_a_real_series_leaves_nothing_among_the_simulated_ones(failed):
     assert (failed.home / "runs" / SERIES / "card.json").exists()
     assert not (failed.home / "demo").exists()
+
+
+PAPER = ("--mode", "paper", "--once")
+
+
+def test_a_champion_is_traded_on_paper_from_its_cut_off_on_and_equals_the_backtest(ready, capsys):
+    assert ready.live(*PAPER) == 0
+    record = promotion.production(ready.home)[SERIES]
+    decisions = list(ready.journal.decisions(SERIES))
+    bars = tables.read_table(ready.home / "bars" / f"{SERIES}.parquet", tables.BARS)
+    assert len(decisions) == len(bars.loc["2020-03-01 00:00:01+00:00":])
+    assert {one.bundle_sha256 for one in decisions} == {record["bundle_sha256"]}
+    found, _ = parity.against_backtest(
+        ready.home, runs.find_run(ready.home, record["run_id"]), ready.home / "journal.db", overlay=True
+    )
+    assert found.total > 10
+    assert found.matched >= found.total - 1  # the backtest closes at the end of its data what paper still holds
+    assert {one.side for one in decisions} == {-1, 0, 1}
+
+
+def test_a_second_session_goes_on_where_the_first_ended(ready, capsys):
+    assert ready.live(*PAPER) == 0
+    before = list(ready.journal.decisions(SERIES))
+    assert ready.live(*PAPER) == 0
+    assert list(ready.journal.decisions(SERIES)) == before
+    assert [one.how for one in ready.journal.sessions()][-2:] == ["ended", "ended"]
+
+
+def test_a_decision_explains_itself_down_to_the_hash_of_its_bar(ready, capsys):
+    assert ready.live(*PAPER) == 0
+    ordered = next(one for one in ready.journal.decisions(SERIES) if one.side != 0)
+    told = answer(ready, capsys, "explain", ordered.signal_id)
+    assert told["again"]["same"] is True
+    assert told["again"]["bars_sha256"] == answer(ready, capsys, "card", SERIES)["bars_sha256"]
+    assert told["decision"]["bar_sha256"] == ordered.bar_sha256
+    assert [one["state"] for one in told["orders"][0]["states"]] == ["intended", "sent", "working", "filled", "closed"]
+    assert {one["kind"] for one in told["orders"][0]["executions"]} == {"open", "close"}
+    assert ready.run("explain", "XAUUSD_15T.20200203T1015.00000000") == 2
+
+
+@pytest.fixture(scope="module")
+def replayed(planted, tmp_path_factory) -> Path:
+    """Return the journal of a replay of the planted market's judged window, made by the command that one types."""
+    with pytest.MonkeyPatch.context() as patch:
+        planted.patch = patch
+        planted.use()
+        run_id = promotion.production(planted.home)[SERIES]["run_id"]
+        assert planted.live("--mode", "paper", "--run", run_id[:8]) == 0
+    return planted.home / "replays" / run_id / "journal.db"
+
+
+def test_a_replay_makes_the_trades_of_the_backtest_one_for_one(replayed, ready):
+    stored = tables.read_table(ready.home / "runs" / SERIES / "trades.parquet", tables.TRADES)
+    replay = Journal.read(replayed)
+    live = trades_of(replay.executions(SERIES), list(replay.decisions(SERIES)))
+    assert len(stored) > 200
+    assert live.astype({"side": "int8", "reason": "str"}).equals(stored)
+    assert [one.mode for one in replay.sessions()] == ["REPLAY"]
+
+
+def test_parity_of_a_replay_is_complete(replayed, ready, capsys):
+    run_id = promotion.production(ready.home)[SERIES]["run_id"]
+    told = answer(ready, capsys, "parity", "--run", run_id, "--journal", str(replayed))
+    trades = len(tables.read_table(ready.home / "runs" / SERIES / "trades.parquet", tables.TRADES))
+    assert (told["total"], told["matched"], told["first_divergence"]) == (trades, trades, None)
+    assert told["scores_differing"] == 0
+
+
+def test_a_revised_bar_is_pinpointed(replayed, ready, capsys):
+    run_id = promotion.production(ready.home)[SERIES]["run_id"]
+    path = ready.home / "bars" / f"{SERIES}.parquet"
+    content, manifest = path.read_bytes(), tables.manifest_path(path).read_bytes()
+    bars = tables.read_table(path, tables.BARS)
+    at = bars.index[bars.index.searchsorted(pd.Timestamp("2019-12-10", tz="UTC"))]
+    bars.loc[at, "high"] += 0.5
+    tables.write_table(path, bars, tables.BARS, inputs={}, config_sha256="", code_sha256="")
+    told = answer(ready, capsys, "parity", "--run", run_id, "--journal", str(replayed))
+    path.write_bytes(content)
+    tables.manifest_path(path).write_bytes(manifest)
+    first = told["first_divergence"]
+    assert (first["ts"], first["what"], first["field"]) == (at.isoformat(), "bar", "high")
+    assert first["backtest"] - first["live"] == pytest.approx(0.5)
+
+
+def test_a_failed_run_is_replayed_too_and_nothing_of_it_is_in_the_journal(failed, capsys):
+    run_id = answer(failed, capsys, "card", SERIES)["run_id"]
+    days = ("--start-date", "2020-02-10", "--end-date", "2020-02-12")
+    assert failed.live("--mode", "paper", "--run", run_id, *days, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["mode"], told["status"], told["trades"]) == ("REPLAY", "FAILED", 0)
+    assert told["bars"] == sum(told["reasons"].values()) > 100
+    assert not (failed.home / "journal.db").exists()
+    assert failed.live(*PAPER) == UnavailableError.exit_code
+
+
+def test_an_alias_moved_by_hand_is_refused(ready, capsys):
+    record = promotion.production(ready.home)[SERIES]
+    with tracking._writing(ready.home) as client:
+        run = client.get_run(record["run_id"])
+        other = client.create_model_version(SERIES, f"{run.info.artifact_uri}/bundle", record["run_id"]).version
+        client.set_registered_model_alias(SERIES, "champion", other)
+        capsys.readouterr()
+        assert ready.live(*PAPER) == GateError.exit_code
+        client.set_registered_model_alias(SERIES, "champion", record["version"])
+        client.delete_model_version(SERIES, other)
+    said = capsys.readouterr().err
+    assert "champion" in said
+    assert "Traceback" not in said
+    assert ready.live(*PAPER) == 0
+
+
+def test_a_halt_by_hand_holds_until_it_is_lifted_by_hand(ready, capsys):
+    assert ready.live("--halt", "--why", "lunch") == 0
+    capsys.readouterr()
+    assert ready.live(*PAPER) == 5
+    assert "lunch" in capsys.readouterr().err
+    assert ready.live("--status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["level"] == "block"
+    assert ready.live("--resume") == 0
+    assert ready.live(*PAPER) == 0
+    capsys.readouterr()
+    assert ready.live("--status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["level"] == "none"
+
+
+def test_a_second_runner_on_the_account_is_refused_and_told_who_has_it(ready, capsys):
+    with held(ready.home):
+        assert ready.live(*PAPER) == 6
+        assert f"pid {os.getpid()}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("--mode", "paper", "--once", "--start-date", "2020-02-15"), 2, "has seen every bar"),
+        (("--mode", "paper", "--once", "--models", "EURUSD_15T"), 6, "there are XAUUSD_15T"),
+        (("--mode", "paper", "--end-date", "2020-02-10"), 2, "for replays"),
+        (("--mode", "paper", "--run", "ffffffff"), 2, "the latest are"),
+        (("--mode", "PAPER"), 2, "Write paper"),
+        (("--mode", "live"), 2, "not built"),
+        ((), 2, "Give one of"),
+        (("--mode", "paper", "--halt"), 2, "Give one of"),
+    ],
+)
+def test_what_the_runner_is_asked_wrongly_is_one_line(ready, capsys, arguments, code, told):
+    capsys.readouterr()
+    assert ready.live(*arguments) == code
+    said = capsys.readouterr().err
+    assert told in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_the_runner_never_imports_mlflow(ready):
+    code = (
+        "import sys\nfrom live import runner\n"
+        "try:\n    runner.main(['--mode', 'paper', '--once'])\n"
+        "except SystemExit as ended:\n    print(ended.code, 'mlflow' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip().splitlines()[-1] == "0 False"
+
+
+def test_a_signal_for_another_program_is_what_the_runner_decides(ready, capsys):
+    assert ready.live(*PAPER) == 0
+    champion = load_champion(SERIES, ready.home)
+    generator = SignalGenerator(champion)
+    bars = tables.read_table(ready.home / "bars" / f"{SERIES}.parquet", tables.BARS)
+    ordered = next(one for one in ready.journal.decisions(SERIES) if one.side != 0)
+    at = pd.Timestamp(ordered.ts, unit="us", tz="UTC")
+    signal = generator.generate_signal("XAUUSD", "15T", bars.loc[:at])
+    assert signal.side == ("long" if ordered.side > 0 else "short")
+    assert (signal.signal_id, signal.score) == (ordered.signal_id, ordered.score)
+    assert signal.size > ordered.size  # for a fresh account, by the judged risk instead of this account's half
+    assert abs(signal.entry - signal.stop) > 0
+    assert signal.reward_to_risk == pytest.approx(1.4, rel=0.05)
+    with pytest.raises(UsageError, match="not EURUSD_15T"):
+        generator.generate_signal("EURUSD", "15T", bars)
+    with pytest.raises(DataError, match="needs"):
+        generator.generate_signal("XAUUSD", "15T", bars.iloc[:100])

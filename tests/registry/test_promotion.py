@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from market.errors import DataError, GateError
-from registry import promotion, tracking
+from market.errors import DataError, GateError, UsageError
+from market.tables import write_json
+from registry import promotion, signing, tracking
 from registry.bundle import write_bundle
 from registry.card import Card
 from registry.promotion import production, production_path, promote
+from registry.record import trusted
 from tests.registry.cards import GOOD, gate, make_card
 
 GOLD = "XAUUSD_15T"
@@ -49,6 +51,35 @@ def test_a_successor_remembers_whom_it_replaced(home: Path) -> None:
     second = promote(home, *trained(home, "second"))
     assert second["previous"] == {name: first[name] for name in ("version", "run_id", "bundle_sha256", "when")}
     assert tracking.aliases(home, GOLD) == {"champion": "2", "previous": "1"}
+
+
+def test_records_are_signed_and_their_serials_rise_over_all_series(home: Path) -> None:
+    promote(home, *trained(home, "first"))
+    promote(home, *trained(home, "euro", series="EURUSD_1H"))
+    promote(home, *trained(home, "second"))
+    assert {name: record["serial"] for name, record in production(home).items()} == {"EURUSD_1H": 2, GOLD: 3}
+    assert all(trusted(home, name) == record for name, record in production(home).items())
+
+
+def test_a_record_from_before_there_were_signatures_is_signed_by_promoting_again(home: Path) -> None:
+    card, folder = trained(home)
+    record = promote(home, card, folder)
+    write_json(
+        production_path(home), {GOLD: {name: record[name] for name in record if name not in ("signature", "key")}}
+    )
+    assert promote(home, card, folder)["serial"] == 2
+    assert trusted(home, GOLD)["run_id"] == card.run_id
+
+
+def test_without_a_usable_key_nothing_is_registered(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_KEYS", str(tmp_path / "keys"))
+    signing.private_key()
+    signing.private_path().chmod(0o644)
+    with pytest.raises(UsageError, match="chmod 600"):
+        promote(home, *trained(home))
+    assert production(home) == {} and tracking.aliases(home, GOLD) == {}
 
 
 def test_other_series_stay_as_they_are(home: Path) -> None:

@@ -1,0 +1,79 @@
+"""What trades a series: a scorer with the rules that were judged, and the same rules as this account tightens them."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from backtest import policy as policies
+from backtest import risk as risks
+from backtest.policy import Policy, Rules
+from backtest.risk import Risk
+from live.feeds import microseconds
+from live.scoring import BundleScorer, Scorer
+from market import instruments
+from market.execution import Costs, Exits, as_floats
+from market.timeframe import Timeframe
+from registry.champion import Bundle
+
+ATR_BARS = 100  # periods of ATR after which nothing of its start is left in a double
+
+
+class Model(NamedTuple):
+    """A model as the runner trades it. `judged_…` is what was judged, `policy` and `risk` are what binds.
+
+    `known_until` is the last close (microseconds since 1970 UTC) that training or judging has seen.
+    """
+
+    series: str
+    role: str
+    bundle_sha256: str
+    timeframe: Timeframe
+    market: str
+    exits: Exits
+    costs: Costs
+    judged_policy: Policy
+    judged_risk: Risk
+    policy: Policy
+    risk: Risk
+    scorer: Scorer
+    known_until: int
+
+    @property
+    def bars_needed(self) -> int:
+        """Return how many bars that end with a close suffice for a decision at it."""
+        return max(self.scorer.bars_needed, ATR_BARS * self.exits.atr_period)
+
+    @property
+    def rules(self) -> Rules:
+        """Return the policy that binds, as kernels read it."""
+        return policies.rules(self.policy)
+
+    @property
+    def judged_rules(self) -> Rules:
+        """Return the judged policy, as kernels read it."""
+        return policies.rules(self.judged_policy)
+
+
+def of_bundle(bundle: Bundle, role: str, policy: Policy, risk: Risk) -> Model:
+    """Return the model of a verified bundle in `role`, bound by `policy` and `risk`."""
+    timeframe = instruments.series_named(bundle.series).timeframe
+    return Model(
+        series=bundle.series,
+        role=role,
+        bundle_sha256=bundle.sha256,
+        timeframe=timeframe,
+        market=bundle.market,
+        exits=Exits(
+            float(bundle.exits.take_profit),
+            float(bundle.exits.stop_loss),
+            int(bundle.exits.bars),
+            int(bundle.exits.atr_period),
+        ),
+        costs=as_floats(bundle.costs),
+        judged_policy=bundle.policy,
+        judged_risk=risks.typed(bundle.risk),
+        policy=policy,
+        risk=risks.typed(risk),
+        scorer=BundleScorer(bundle, timeframe),
+        known_until=microseconds(pd.Timestamp(bundle.meta["window"]["cut_off"])),
+    )

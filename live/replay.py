@@ -1,0 +1,130 @@
+"""A replay: a run's own bundle on stored bars through the same loop, with an account and a paper broker of its own.
+
+Any run can be replayed, a FAILED one too; nothing of it can reach a broker or the runner's journal.
+"""
+
+import contextlib
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from live import assembly
+from live.feeds import microseconds
+from live.feeds.replay import ReplayFeed
+from live.journal import Journal
+from live.model import Model
+from market import settings, tables
+from market.errors import UnavailableError, UsageError
+from registry import champion, runs
+from registry.card import Card
+
+MODE = "REPLAY"
+_STEP = 500  # bars between two reports of progress
+Report = Callable[[int, int], None]
+
+
+class Played(NamedTuple):
+    """A replay that has ended: the run's card, the model that played, its window, its journal, what was told."""
+
+    card: Card
+    model: Model
+    start: pd.Timestamp
+    end: pd.Timestamp
+    journal: Path
+    bars: pd.DataFrame
+    told: tuple[str, ...]
+
+
+def play(
+    home: Path,
+    run_id: str,
+    start: pd.Timestamp | None,
+    end: pd.Timestamp | None,
+    overlay: bool,
+    report: Report = lambda done, total: None,
+) -> Played:
+    """Replay the bars of `(start, end]` (default: the judged window) through the bundle of a run.
+
+    `overlay` lays the limits of `config/live.toml` over what was judged. The journal is made anew. Raises UsageError
+    for an unknown run or an empty window, UnavailableError without bars, DataError for altered bytes.
+    """
+    card = runs.find_run(home, run_id)
+    bundle = champion.load_bundle(runs.bundle_folder(home, card), card.bundle_sha256, card.run_id)
+    model = assembly.bound(bundle) if overlay else assembly.judged(bundle)
+    model = model._replace(role="champion")
+    bars = stored_bars(home, card)
+    start = start or pd.Timestamp(card.window["oos_start"])
+    end = end or pd.Timestamp(card.window["cut_off"])
+    feed = ReplayFeed({card.series: bars}, microseconds(start), microseconds(end))
+    chosen = bars.loc[(bars.index > start) & (bars.index <= end)]
+    if not len(chosen):
+        raise UsageError(
+            f"No bars of {card.series} in ({start:%Y-%m-%d}, {end:%Y-%m-%d}]: they reach from "
+            f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}."
+        )
+    folder = home / "replays" / card.run_id
+    told = played(folder, model, feed, len(chosen), report)
+    return Played(card, model, start, end, folder / "journal.db", bars, told)
+
+
+def played(folder: Path, model: Model, feed: ReplayFeed, total: int, report: Report) -> tuple[str, ...]:
+    """Play `feed` through `model` with a fresh account in `folder`; what is open at the end is closed there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    told: list[str] = []
+    models = {model.series: model}
+    after = {model.series: feed.now(0)}
+    account, expected = settings.live_account(), settings.live_feed()
+    with (
+        contextlib.closing(Journal.open(folder / "journal.db", account.name)) as journal,
+        contextlib.closing(assembly.paper_broker(folder, models)) as broker,
+    ):
+        desk = assembly.assembled(folder, models, journal, broker, feed, after, account, expected, told.append)
+        last = feed.now(0)
+        session = journal.begin_session(MODE, last)
+        desk.trader.start(last)
+        for done, event in enumerate(feed.events(), start=1):
+            desk.trader.on(event)
+            last = event.now
+            if done % _STEP == 0 or done == total:
+                report(done, total)
+        broker.finish(model.series)
+        desk.trader.settle(last)
+        journal.end_session(session, last, "the replay has ended")
+    return tuple(told)
+
+
+def stored_bars(home: Path, card: Card) -> pd.DataFrame:
+    """Return the stored bars of a run's series."""
+    root = home / "demo" if card.simulated else home
+    path = root / "bars" / f"{card.series}.parquet"
+    if not path.exists():
+        raise UnavailableError(f"No bars of {card.series} are stored: import them with `assay import`.")
+    return tables.read_table(path, tables.BARS)
+
+
+def summary(played: Played) -> dict[str, Any]:
+    """Return what a replay did: its trades, its result and why there was no order."""
+    with contextlib.closing(Journal.read(played.journal)) as journal:
+        decisions = list(journal.decisions(played.card.series))
+        closed = [one for one in journal.executions(played.card.series) if one.kind == "close"]
+    refused = Counter(one.reason for one in decisions if one.side == 0)
+    return {
+        "mode": MODE,
+        "series": played.card.series,
+        "run_id": played.card.run_id,
+        "status": played.card.status,
+        "bars": len(decisions),
+        "first": played.start.isoformat(),
+        "last": played.end.isoformat(),
+        "trades": len(closed),
+        "pnl": sum(one.pnl for one in closed),
+        "r": sum(one.r for one in closed),
+        "reasons": dict(refused.most_common()),
+        "journal": str(played.journal),
+        "told": list(played.told),
+    }

@@ -1,0 +1,96 @@
+"""Parity of a run: its live replay against the backtest of the same bars, trade by trade."""
+
+import contextlib
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import feature_store
+from backtest.engine import Result, run
+from feature_store import groups as feature_groups
+from live import assembly, parity, replay
+from live.journal import Journal
+from live.model import Model
+from live.parity import Parity
+from market import settings
+from market.errors import UnavailableError
+from pipeline.screen import Screen
+from registry import champion, runs
+from registry.card import Card
+from registry.champion import Bundle
+
+
+def of_run(
+    run_id: str,
+    start_date: dt.date | None,
+    end_date: dt.date | None,
+    overlay: bool,
+    journal: Path | None,
+    screen: Screen,
+) -> dict[str, Any]:
+    """Replay a run, or take the `journal` of an earlier replay, and compare it with the backtest on the stored bars."""
+    home = settings.home()
+    card = runs.find_run(home, run_id)
+    if journal is None:
+        start, end = (None if day is None else pd.Timestamp(day, tz="UTC") for day in (start_date, end_date))
+        with screen.stage("replay") as report:
+            played = replay.play(home, run_id, start, end, overlay, lambda done, of: report("bars", done, of))
+        journal = played.journal
+    with screen.stage("backtest"):
+        found, reference = against_backtest(home, card, journal, overlay)
+    return {
+        "series": card.series,
+        "run_id": card.run_id,
+        "status": card.status,
+        "journal": str(journal),
+        "overlay": overlay,
+        "total": found.total,
+        "matched": found.matched,
+        "bars": found.bars,
+        "scores_differing": found.scores_differing,
+        "first_divergence": _told(found),
+        "refusals": reference.refusals,
+    }
+
+
+def against_backtest(home: Path, card: Card, journal: Path, overlay: bool) -> tuple[Parity, Result]:
+    """Return how `journal` compares with the backtest of the run's bundle over the same stretch of stored bars."""
+    bundle = champion.load_bundle(runs.bundle_folder(home, card), card.bundle_sha256, card.run_id)
+    model = assembly.bound(bundle) if overlay else assembly.judged(bundle)
+    with contextlib.closing(Journal.read(journal)) as kept:
+        decisions = list(kept.decisions(card.series))
+        executions = kept.executions(card.series)
+    if not decisions:
+        raise UnavailableError(f"{journal} holds no decision of {card.series}: play a replay first.")
+    first, last = (pd.Timestamp(one.ts, unit="us", tz="UTC") for one in (decisions[0], decisions[-1]))
+    bars = replay.stored_bars(home, card).loc[:last]
+    score = scored(bundle, bars, first)
+    result = backtested(model, bars, score)
+    return parity.compare(decisions, executions, bars.loc[first:], score, result.trades), result
+
+
+def scored(bundle: Bundle, bars: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
+    """Return the score table of `bundle` on `bars` from `first` on, by the batch way to a feature."""
+    wanted = feature_groups.chosen(sorted({name.partition("__")[0] for name in bundle.model.features}))
+    features = feature_store.compute(bars, wanted)
+    return bundle.score(features.loc[first:, list(bundle.model.features)])
+
+
+def backtested(model: Model, bars: pd.DataFrame, score: pd.DataFrame) -> Result:
+    """Return the backtest of `score` on `bars` under the rules that bind `model`."""
+    return run(bars, score, model.policy, model.exits, model.costs, model.risk, model.market)
+
+
+def _told(found: Parity) -> dict[str, Any] | None:
+    one = found.first_divergence
+    if one is None:
+        return None
+    return one._asdict() | {"ts": one.ts.isoformat(), "live": _plain(one.live), "backtest": _plain(one.backtest)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if hasattr(value, "item") else value

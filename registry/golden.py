@@ -1,0 +1,121 @@
+"""Golden evidence in a bundle: rows and bars with the answers of training, which a machine reproduces before it serves.
+
+256 rows of the development data with their probabilities prove the members and the libraries that run them; the last
+bars before the judged window, with the features of the last of them, prove the feature code.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+import feature_store
+from market.errors import DataError
+from training.ensemble import PROBABILITIES, Ensemble
+
+FILE = "golden.json"
+ROWS = 256
+_BAR = ("open", "high", "low", "close", "volume", "spread")
+_TOLD = 5
+
+
+class Golden(NamedTuple):
+    """Rows (float32) with their probabilities; bars with the features of their last one (float32)."""
+
+    rows: pd.DataFrame
+    predictions: pd.DataFrame
+    bars: pd.DataFrame
+    last: pd.Series
+
+
+def evidence(model: Ensemble, X: pd.DataFrame, bars: pd.DataFrame) -> bytes:
+    """Return the content of `golden.json`: the same bytes for the same model, development rows and bars.
+
+    `X` holds at least the model's features; rows that are not finite are left out. `bars` are as many as the last row
+    of the features needs. Raises DataError where no row is finite or the bars are too few.
+    """
+    features = list(model.features)
+    usable = X.loc[np.isfinite(X[features]).all(axis=1), features].astype(np.float32)
+    if usable.empty:
+        raise DataError(
+            f"None of {len(X)} development rows has finite features: there is nothing to prove a bundle by."
+        )
+    chosen = np.linspace(0, len(usable) - 1, min(ROWS, len(usable))).round().astype(np.int64)
+    rows = usable.iloc[chosen]
+    last = last_features(bars, features)[features]
+    if not np.isfinite(last).all():
+        raise DataError(f"{len(bars)} bars before the judged window are too few for the features: import more history.")
+    content = {
+        "features": features,
+        "rows": rows.to_numpy().tolist(),
+        "probabilities": model.predict(rows).to_numpy().tolist(),
+        "bars": {"ts": pd.DatetimeIndex(bars.index).as_unit("us").asi8.tolist()}
+        | {name: bars[name].to_numpy(dtype=np.float64).tolist() for name in _BAR},
+        "last": last.to_numpy().tolist(),
+    }
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def parse(content: bytes) -> Golden:
+    """Return the evidence that `evidence` wrote; raises KeyError, TypeError or ValueError where it is not that."""
+    stored: dict[str, Any] = json.loads(content)
+    features = list(stored["features"])
+    ts = pd.to_datetime(np.array(stored["bars"]["ts"], dtype=np.int64), unit="us", utc=True).as_unit("us").rename("ts")
+    bars = pd.DataFrame({name: np.array(stored["bars"][name], dtype=np.float64) for name in _BAR}, index=ts)
+    return Golden(
+        rows=pd.DataFrame(np.array(stored["rows"], dtype=np.float32), columns=features),
+        predictions=pd.DataFrame(np.array(stored["probabilities"], dtype=np.float64), columns=list(PROBABILITIES)),
+        bars=bars,
+        last=pd.Series(np.array(stored["last"], dtype=np.float32), index=features),
+    )
+
+
+def last_features(bars: pd.DataFrame, features: Sequence[str]) -> pd.Series:
+    """Return, of the last of `bars`, every feature of the groups that `features` name and that are known here."""
+    groups = {name.partition("__")[0] for name in features} & feature_store.GROUPS.keys()
+    if not groups:
+        return pd.Series(dtype=np.float32)
+    return feature_store.compute(bars, sorted(groups)).iloc[-1]
+
+
+def check_features(golden: Golden, where: str, versions: str) -> None:
+    """Raise DataError unless the feature code here knows every feature and computes it from the golden bars as then.
+
+    Equal, or one float32 step apart. `versions` is a phrase about libraries that differ, or "".
+    """
+    here = last_features(golden.bars, list(golden.last.index))
+    unknown = [name for name in golden.last.index if name not in here.index]
+    if unknown:
+        raise DataError(
+            f"{where}: {len(unknown)} features unknown: {_few(unknown)}. Train again with this feature store."
+        )
+    found, wanted = here[golden.last.index].to_numpy(dtype=np.float32), golden.last.to_numpy()
+    apart = (found != wanted) & (np.nextafter(wanted, found) != found)
+    if apart.any():
+        named = [f"{golden.last.index[at]} {found[at]} here, {wanted[at]} then" for at in np.flatnonzero(apart)]
+        raise DataError(
+            f"{where}: {len(named)} of {len(wanted)} features of the golden bars differ: {_few(named)}{versions}. "
+            "Train again with this feature store."
+        )
+
+
+def check_predictions(golden: Golden, model: Ensemble, where: str, versions: str) -> None:
+    """Raise DataError unless `model` gives the golden rows exactly the probabilities of training.
+
+    The message carries the count and the largest difference. `versions` is as in `check_features`.
+    """
+    found, wanted = model.predict(golden.rows).to_numpy(), golden.predictions.to_numpy()
+    apart = (found != wanted).any(axis=1)
+    if apart.any():
+        largest = np.abs(found - wanted).max()
+        raise DataError(
+            f"{where}: {apart.sum()} of {len(wanted)} golden rows are predicted otherwise than at training, by up to "
+            f"{largest:g}{versions}. Serve with the libraries of training, or train again."
+        )
+
+
+def _few(names: list[str]) -> str:
+    rest = len(names) - _TOLD
+    return ", ".join(names[:_TOLD]) + (f" and {rest} more" if rest > 0 else "")
