@@ -184,6 +184,11 @@ class Journal:
         """Return the number of the last execution, 0 where there is none."""
         return self._one("SELECT ifnull(max(number), 0) FROM executions")[0]
 
+    def last_execution_of(self, series: str) -> Execution | None:
+        """Return the last execution of a series, None where there is none."""
+        found = self._one(f"{_EXECUTION} WHERE series = ? ORDER BY number DESC LIMIT 1", series)
+        return None if found is None else as_row(Execution, found)
+
     def executions(self, series: str | None = None) -> list[Execution]:
         """Return all executions, or those of a series, by number."""
         if series is None:

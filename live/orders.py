@@ -95,13 +95,14 @@ class OrderDesk:
         failpoint("before_send")
         return self._submitted(order, now)
 
-    def resolve(self, now: int) -> list[tuple[Order, str]]:
+    def resolve(self, now: int, entries: bool = True) -> list[tuple[Order, str]]:
         """Ask the broker about every order that is not known to be done; return those with the state each is in now.
 
-        One that the broker does not know is sent if it is still worth sending, else it has expired.
+        One that the broker does not know is sent if it is still worth sending, else it has expired; so has an entry
+        where `entries` are not allowed any more.
         """
         unresolved, working = self._journal.unresolved_orders(), self._journal.working_orders()
-        resolved = [(order, self._resolved(order, state, now)) for order, state in unresolved]
+        resolved = [(order, self._resolved(order, state, now, entries)) for order, state in unresolved]
         return resolved + [(order, self._reported(order, now)) for order, _ in working]
 
     def take_executions(self, now: int) -> list[Execution]:
@@ -115,15 +116,15 @@ class OrderDesk:
             raise HaltError(foreign[0])
         return new
 
-    def reconcile(self, now: int) -> list[str]:
+    def reconcile(self, now: int, entries: bool = True) -> list[str]:
         """Settle what was open when the runner stopped, and return how broker and journal still differ, in sentences.
 
-        Raises UnavailableError where the broker does not answer, for that is not "flat"; HaltError where its
+        `entries` as in `resolve`.         Raises UnavailableError where the broker does not answer, for that is not "flat"; HaltError where its
         executions have a hole.
         """
         failpoint("in_reconcile")
         try:
-            self.resolve(now)
+            self.resolve(now, entries)
             differences = self._histories_differ()
             if not differences:
                 self._taken(now)
@@ -178,7 +179,7 @@ class OrderDesk:
                 return state
         return self._state(order.client_id)
 
-    def _resolved(self, order: Order, state: str, now: int) -> str:
+    def _resolved(self, order: Order, state: str, now: int, entries: bool = True) -> str:
         """Return the state of an order that the broker may have, after asking; send it, or let it expire, if not."""
         if state == "sent":
             self._wait(0)
@@ -190,6 +191,8 @@ class OrderDesk:
             return self._journal.record_state(order.client_id, found, now, "found")
         if now - order.decided > self._validity:
             return self._journal.record_state(order.client_id, "expired", now, "unknown to the broker, and too late")
+        if order.side != 0 and not entries:
+            return self._journal.record_state(order.client_id, "expired", now, "unknown to the broker, and restricted")
         return self.send(order, now)
 
     def _reported(self, order: Order, now: int) -> str:

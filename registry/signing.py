@@ -76,12 +76,13 @@ def fingerprint(key: Ed25519PublicKey) -> str:
 
 
 def holds(key: Ed25519PublicKey, signature: str, content: bytes) -> bool:
-    """Return whether `signature` (hexadecimal) of `content` was made by the private half of `key`."""
+    """Return whether `signature` of `content`, in lower-case hexadecimal, was made by the private half of `key`."""
     try:
-        key.verify(bytes.fromhex(signature), content)
+        signed = bytes.fromhex(signature)
+        key.verify(signed, content)
     except (InvalidSignature, ValueError):
         return False
-    return True
+    return signed.hex() == signature
 
 
 def _make(path: Path) -> None:
