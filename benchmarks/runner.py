@@ -16,26 +16,16 @@ import click
 import numpy as np
 import pandas as pd
 
-import feature_store
-import labels
-from backtest import Policy, Risk
 from live import assembly, replay
 from live.feeds import Event, microseconds
 from live.feeds.replay import ReplayFeed
 from live.journal import Journal
 from live.model import Model
 from market import settings, simulated
-from market.execution import Exits
-from market.instruments import instrument
-from registry.champion import Bundle
-from training.calibration import IDENTITY
-from training.ensemble import Ensemble, Outcomes
-from training.members import MEMBERS, Sample
+from tests.live import fitted
 
 SERIES = "SIM_XAUUSD_5T"
 START = "2023-01-02"
-WEIGHTS = {"xgboost": 0.4, "lightgbm": 0.4, "logistic": 0.2}
-ROUNDS = 100
 LEARNT = 8_000  # bars that the model is fitted on
 SAMPLED = 2_000  # bars between two looks at memory
 
@@ -75,42 +65,11 @@ class Figures(NamedTuple):
     reconciled_ms: float
 
 
-def fitted(bars: pd.DataFrame, count: int) -> Model:
-    """Return a model on `count` features, spread over all groups (0: every one), as the runner trades it."""
-    few = bars.iloc[:LEARNT]
-    table = feature_store.compute(few).dropna()
-    names = list(table.columns) if count == 0 else list(table.columns[:: table.shape[1] // count][:count])
-    exits, costs = Exits(1.4, 1.0, 50), instrument("XAUUSD").costs
-    made = labels.triple_barrier(few, exits, costs, market="metal")
-    rows = table.index.intersection(made.index)
-    sample = Sample(
-        np.ascontiguousarray(table.loc[rows, names].to_numpy()), made.loc[rows, "y"].to_numpy(), np.ones(len(rows))
-    )
-    members = {name: MEMBERS[name].fit(sample, held_out=None, rounds=ROUNDS, seed=1) for name in WEIGHTS}
-    paid = Outcomes((-1.0, 0.1, 1.4), (1.4, 0.1, -1.0))
-    ensemble = Ensemble(tuple(names), members, WEIGHTS, dict.fromkeys(WEIGHTS, IDENTITY), paid)
-    groups = sorted({name.partition("__")[0] for name in names})
-    bundle = Bundle(
-        series=SERIES,
-        run_id="soak",
-        sha256="0" * 64,
-        model=ensemble,
-        policy=Policy(0.5, 0.5),
-        risk=Risk(daily_loss=1.0, max_consecutive_losses=1_000_000, max_trades_per_day=1_000_000),
-        exits=exits,
-        costs=costs,
-        market="metal",
-        lookback=feature_store.lookback(groups),
-        meta={"window": {"cut_off": START}},
-    )
-    return assembly.judged(bundle)
-
-
 def soak(months: int, count: int, folder: Path) -> Figures:
     """Play `months` of five-minute bars through the loop in `folder`, and start once more on what it left."""
     end = pd.Timestamp(START, tz="UTC") + pd.DateOffset(months=months + 2)
     bars = simulated.simulate("XAUUSD", "5T", START, end)
-    model = fitted(bars, count)
+    model = assembly.judged(fitted.bundle(SERIES, bars.iloc[:LEARNT], count))
     start = bars.index[LEARNT]
     feed = TimedFeed({SERIES: bars}, microseconds(start), microseconds(bars.index[-1]))
     total = len(bars) - LEARNT - 1

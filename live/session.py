@@ -79,10 +79,9 @@ def trade(
                 while True:
                     _refuse_orphans(journal, models)
                     ended = _session(home, models, journal, once, start, stop, tell)
-                    newer = None if once or stop() else _newer(home, series, tell)
-                    if newer is None:
+                    if once or stop():
                         break
-                    models = newer
+                    models = _newer(home, models, series, tell)
                 how = "stopped" if stop() else "ended"
             finally:
                 journal.end_session(number, time.time_ns() // 1000, how)
@@ -208,7 +207,10 @@ def _session(
         for event in feed.events():
             row = desk.trader.on(event)
             decisions += row is not None
-            orders += row is not None and row.side != 0
+            if row is not None and row.side != 0:
+                orders += 1
+                side = "buy" if row.side > 0 else "sell"
+                tell(f"{row.signal_id}: {side} {row.size:g} lots at the next open, score {row.score:.4f}.")
             if isinstance(event, Silence) and _record_sha256(home) != record:
                 break
             if stop():
@@ -229,10 +231,15 @@ def _ended(desk: Desk, models: dict[str, Model], decisions: int, orders: int) ->
     )
 
 
-def _newer(home: Path, series: Sequence[str], tell: Callable[[str], None]) -> dict[str, Model] | None:
-    """Return the models of a changed record; where they cannot be trusted, say so and let the runner end."""
-    tell("The record of production has changed: loading it.")
-    return champions(home, series, tell)
+def _newer(
+    home: Path, models: dict[str, Model], series: Sequence[str], tell: Callable[[str], None]
+) -> dict[str, Model]:
+    """Return the models of a changed record of production, or `models` where those cannot be trusted."""
+    try:
+        return champions(home, series, tell)
+    except AssayError as error:
+        tell(f"{error} The champions of before go on.")
+        return models
 
 
 def _first(model: Model, start: pd.Timestamp | None) -> int:

@@ -63,4 +63,5 @@ def _rank_correlation(X: np.ndarray) -> np.ndarray:
 
 def columns(X: pd.DataFrame, names: list[str]) -> np.ndarray:
     """Return the named columns of `X` as one contiguous float32 matrix."""
-    return np.ascontiguousarray(X[names].to_numpy(dtype=np.float32))
+    chosen = X if list(X.columns) == names else X[names]
+    return np.ascontiguousarray(chosen.to_numpy(dtype=np.float32))
