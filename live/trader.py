@@ -4,7 +4,6 @@ For every closed bar: the broker sees it, what it executed is booked, and if the
 as in the backtest decide. The decision and the intent of its order are durable before the order leaves.
 """
 
-import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -71,7 +70,7 @@ class Trader:
 
     def start(self, now: int) -> None:
         """Reconcile with the broker and restore the books; the same after a first start, a stop and a kill."""
-        for difference in self._desk.reconcile(now):
+        for difference in self._desk.reconcile(now, self._restriction.standing().entries):
             self._halt("reconciliation", difference, now)
         first = self._models[min(self._models)]
         self.books = accounts.restored(self._journal, first.risk, sorted(self._models))
@@ -107,7 +106,7 @@ class Trader:
         """Show the bar to the broker and book what happened; return what is held, None where that is not known."""
         self.books = accounts.began(self.books, model.series, int(latest.day[0]), model.risk)
         try:
-            self._desk.resolve(now)
+            self._desk.resolve(now, self._restriction.standing().entries)
             self._broker.see(model.series, bar.ts, bar_at(latest, 0))
             failpoint("after_see")
             self._desk.take_executions(now)
@@ -157,6 +156,8 @@ class Trader:
             return Ruling(FLAT, "in_position", f"{positions[series].size:g} lots are held")
         if any(order.series == series for order, _ in self._journal.unresolved_orders()):
             return Ruling(FLAT, "order_unresolved", "it is not known whether the broker has the last order")
+        if lacking := self._lacking(series):
+            return Ruling(FLAT, "broker_unknown", lacking)
         if standing.level >= Level.BLOCK:
             return Ruling(FLAT, "restricted", "; ".join(standing.reasons))
         if stale is not None:
@@ -166,6 +167,15 @@ class Trader:
         if ruling.state.order != 0 and model.role != "champion":
             return Ruling(FLAT, "shadow", f"a {model.role} sends no orders")
         return ruling
+
+    def _lacking(self, series: str) -> str:
+        """Return what the broker has not told yet of a series that it holds nothing of, or an empty string."""
+        last = self._journal.last_execution_of(series)
+        if last is not None and last.kind == "open":
+            return f"the broker holds nothing, and has not told how {last.client_id} was closed"
+        if waiting := [order for order, _ in self._journal.working_orders() if order.series == series]:
+            return f"the broker holds nothing, and has not told what became of {waiting[0].client_id}"
+        return ""
 
     def _entry(self, model: Model, seen: Observation, latest: Tape, risk: Risk) -> Ruling:
         account = self.books.account
@@ -262,9 +272,12 @@ class Trader:
         if self._restriction.standing().level < Level.FLATTEN:
             return
         try:
-            for series, held in sorted(self._broker.positions().items()):
-                state = self._desk.flatten(series, f"flatten.{held.client_id}", now)
-                self._tell(f"flatten: the order to close {held.size:g} lots of {series} is {state}")
+            self._desk.resolve(now, entries=False)
+            waiting = {order.series: order.client_id for order, _ in self._journal.working_orders() if order.side != 0}
+            held = {series: one.client_id for series, one in self._broker.positions().items()}
+            for series, entered in sorted((waiting | held).items()):
+                state = self._desk.flatten(series, f"flatten.{entered}", now)
+                self._tell(f"flatten: the order to close {series} is {state}")
         except Ambiguous as error:
             self._tell(f"flatten: {error}; asked again at the next event")
 
@@ -272,9 +285,13 @@ class Trader:
         self._journal.lift_halts(asked.who, now)
 
     def _silent(self, now: int) -> None:
-        with contextlib.suppress(Ambiguous):
-            self._desk.resolve(now)
+        try:
+            self._desk.resolve(now, self._restriction.standing().entries)
             self._desk.take_executions(now)
+        except Ambiguous as error:
+            self._tell(f"{error}; asked again at the next event")
+        except HaltError as error:
+            self._halt("broker", str(error), now)
         for reason in self._freshness.silent(now):
             self._halt("feed", reason, now)
 

@@ -19,7 +19,7 @@ from tests.live.faulty import Line
 from tests.live.worlds import World
 
 GOLD, SILVER = worlds.SERIES, "XAGUSD_15T"
-BARS, FIRST = 100, 72  # the trading day turns in the middle of what is traded
+BARS, FIRST = 98, 76  # the trading day turns in the middle of what is traded
 SECOND, MINUTE, QUARTER = 1_000_000, 60_000_000, 900_000_000
 SCENES = 48
 MAXIMUM_AGE = 300 * SECOND
@@ -151,7 +151,7 @@ def _bars(random: Random, made: Scene, fair: bool) -> list[Step]:
         if random.random() < 0.15:
             steps.append(_again(random, *random.choice(known[-6:]), now, fair))
         if random.random() < 0.1:
-            steps.append(Step("silence", now + random.randrange(80) * SECOND))
+            steps.append(Step("silence", now + random.randrange(10 if fair else 80) * SECOND))
     return steps
 
 
@@ -166,15 +166,15 @@ def _nonsense(random: Random, series: str, bar: ClosedBar, now: int) -> Step:
             bar._replace(open=10 * bar.open, high=10 * bar.high, low=10 * bar.low, close=10 * bar.close),
         )
     )
-    return Step("nonsense", now, series, wrong)
+    return Step("early" if wrong.ts == bar.ts + QUARTER else "nonsense", now, series, wrong)
 
 
 def _again(random: Random, series: str, bar: ClosedBar, now: int, fair: bool) -> Step:
-    """Return a known bar once more: the same, or revised; a fair revision changes no price."""
+    """Return a known bar once more: the same, or revised; a fair revision changes nothing that counts later."""
     if random.random() < 0.5:
         return Step("bar", now, series, bar)
-    if fair:
-        return Step("bar", now, series, bar._replace(volume=bar.volume + 1.0))
+    if fair or random.random() < 0.5:
+        return Step("bar", now, series, bar._replace(volume=bar.volume + 1.0, spread=bar.spread + 0.01))
     return Step("bar", now, series, bar._replace(high=bar.high + random.randrange(1, 500) / 100.0))
 
 

@@ -68,7 +68,7 @@ class Referee:
             self.breaks(f"a shadow sent an entry of {order.series}")
         if order.series in venue.broker.positions():
             self.breaks(f"an entry of {order.series} left while a position is held")
-        if journal.last_execution() < len(venue.broker.executions(0)):
+        if any(one.series == order.series for one in venue.broker.executions(journal.last_execution())):
             self.breaks(f"an entry of {order.series} left on books that lack an execution")
 
     def after(self, event: Event | None) -> None:

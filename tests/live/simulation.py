@@ -46,7 +46,7 @@ from tests.live.referee import Referee
 from tests.live.worlds import ACCOUNT, MARKET
 
 MOST_KILLS = 12
-_TAPES: dict[tuple[str, int], Tape] = {}
+_TAPES: dict[tuple[bytes, int], Tape] = {}
 
 
 class Killed(BaseException):
@@ -66,6 +66,11 @@ class TailWindow(Window):
 
     def frame(self, count: int) -> Tail:  # type: ignore[override]
         return Tail(self.last.ts, count, self)
+
+    def priced(self) -> bytes:
+        """Return all that a tape of the bars hangs on: their stamps and prices, and the last one's spread."""
+        held = slice(self._first, self._end)
+        return self._ts[held].tobytes() + self._values[:4, held].tobytes() + self._values[5, self._end - 1].tobytes()
 
     @classmethod
     @functools.cache
@@ -97,7 +102,7 @@ class Script:
 
 def _tape(tail: Tail, costs: object, period: int, market: str) -> Tape:
     """Return what `market.tape.last` returns, worked out once for the same bars."""
-    key = tail.window.sha256(tail.count), period
+    key = tail.window.priced(), period
     if key not in _TAPES:
         _TAPES[key] = tape_of(Window.frame(tail.window, tail.count), costs, period, market)
     return _TAPES[key]
@@ -151,7 +156,7 @@ class Simulation:
             _OPERATED[step.kind](self, step)
         elif step.kind == "silence":
             self._lives(Silence(self.now))
-        else:
+        elif step.kind != "early" or step.bar.ts > self.now + 10 * SECOND:
             if step.kind == "bar":
                 self.store[step.series][step.bar.ts] = step.bar
             self._lives(Arrived(step.series, step.bar, self.now))
