@@ -69,7 +69,8 @@ def soak(months: int, count: int, folder: Path) -> Figures:
     """Play `months` of five-minute bars through the loop in `folder`, and start once more on what it left."""
     end = pd.Timestamp(START, tz="UTC") + pd.DateOffset(months=months + 2)
     bars = simulated.simulate("XAUUSD", "5T", START, end)
-    model = assembly.judged(fitted.bundle(SERIES, bars.iloc[:LEARNT], count))
+    bundle = fitted.bundle(SERIES, bars.iloc[:LEARNT], count)
+    model = assembly.judged(bundle)
     start = bars.index[LEARNT]
     feed = TimedFeed({SERIES: bars}, microseconds(start), microseconds(bars.index[-1]))
     total = len(bars) - LEARNT - 1
@@ -84,7 +85,7 @@ def soak(months: int, count: int, folder: Path) -> Figures:
     with contextlib.closing(Journal.read(folder / "journal.db")) as journal:
         trades = sum(one.kind == "close" for one in journal.executions())
     return Figures(
-        features=len(model.scorer.features),
+        features=len(bundle.model.features),
         bars=total,
         trades=trades,
         minutes=round(minutes, 2),

@@ -3,9 +3,11 @@
 import math
 from typing import NamedTuple, Protocol
 
+import numpy as np
 import pandas as pd
 
 import feature_store
+from market.errors import DataError
 from market.timeframe import Timeframe
 from registry.champion import Bundle
 from training import ensemble
@@ -40,16 +42,25 @@ class BundleScorer:
     """Scores with the model of a verified bundle, from the features that it names and no others."""
 
     def __init__(self, bundle: Bundle, timeframe: Timeframe) -> None:
-        self._bundle = bundle
-        self.features = bundle.model.features
-        self._groups = sorted({name.partition("__")[0] for name in self.features})
+        self._model = bundle.model
+        self._groups = sorted({name.partition("__")[0] for name in self._model.features})
+        self._columns = pd.Index([])
+        self._positions = np.array([], dtype=np.int64)
         self.bars_needed = feature_store.lookback(self._groups, timeframe)
 
     def scored(self, bars: pd.DataFrame) -> Scored:
         """Return the score of the last of `bars`; without an answer where fewer than `bars_needed` stand there."""
         if len(bars) < self.bars_needed:
             return NO_SCORE
-        features = feature_store.compute(bars.iloc[-self.bars_needed :], self._groups).iloc[-1:]
-        predictions = self._bundle.predict(features)
-        score = ensemble.score(predictions, self._bundle.model.outcomes)
-        return Scored(*predictions.to_numpy()[0].tolist(), *score.to_numpy()[0].tolist())
+        features = feature_store.latest(bars.iloc[-self.bars_needed :], self._groups)
+        p = self._model.probabilities(np.ascontiguousarray(features.to_numpy()[:, self._places(features.columns)]))
+        score = ensemble.scores(p, self._model.outcomes)
+        return Scored(*p[0].tolist(), *(float(values[0]) for values in score.values()))
+
+    def _places(self, columns: pd.Index) -> np.ndarray:
+        """Return where each feature of the model stands among `columns`, by name."""
+        if columns is not self._columns:
+            self._columns, self._positions = columns, columns.get_indexer(pd.Index(self._model.features))
+            if missing := [name for name, at in zip(self._model.features, self._positions, strict=True) if at < 0]:
+                raise DataError(f"The model needs features that are not made here: {', '.join(missing)}.")
+        return self._positions

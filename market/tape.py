@@ -39,7 +39,16 @@ def tape(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAUL
     the market closes at the stamp. Raises DataError for missing columns or NaN prices.
     """
     bars = indexed(bars)
-    return _tape(bars, costs, atr(_whole(bars), atr_period), market)
+    ts = pd.DatetimeIndex(bars.index)
+    return Tape(
+        **_prices(bars),
+        nights=sessions.swap_nights(ts, market),
+        usd_per_quote=usd_per_quote(bars, costs),
+        atr=atr(bars, atr_period),
+        day=sessions.trading_day(ts, market),
+        session=sessions.session(ts),
+        shut=sessions.closes_at(ts, market),
+    )
 
 
 def last(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAULT_MARKET) -> Tape:
@@ -48,34 +57,30 @@ def last(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAUL
     The ATR never forgets entirely where it began; a hundred periods before the row leave nothing of that in a double.
     """
     bars = indexed(bars)
-    average = atr(_whole(bars), atr_period)[-2:]
-    return Tape(*(values[-1:] for values in _tape(bars.iloc[-2:], costs, average, market)))
+    ts = pd.DatetimeIndex(bars.index[-2:])
+    return Tape(
+        **{name: values[-1:] for name, values in _prices(bars).items()},
+        nights=sessions.swap_nights(ts, market)[-1:],
+        usd_per_quote=usd_per_quote(bars.iloc[-1:], costs),
+        atr=atr(bars, atr_period)[-1:],
+        day=sessions.trading_day(ts[-1:], market),
+        session=sessions.session(ts[-1:]),
+        shut=sessions.closes_at(ts[-1:], market),
+    )
 
 
-def _whole(bars: pd.DataFrame) -> pd.DataFrame:
-    """Return `bars`; raises DataError for a column that is missing or a value that is not finite."""
+def _prices(bars: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return prices and spread as arrays; raises DataError where a column is missing or a value is not finite."""
     missing = [name for name in _NEEDED if name not in bars]
     if missing:
         raise DataError(f"Bars lack the columns {', '.join(missing)}; found {', '.join(map(str, bars.columns))}.")
-    for name in _NEEDED:
-        known = np.isfinite(bars[name].to_numpy(dtype=np.float64))
+    prices = {name: np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in _NEEDED}
+    for name, values in prices.items():
+        known = np.isfinite(values)
         if not known.all():
             at = bars.index[int(np.argmin(known))]
             raise DataError(f"Bars have a {name} that is not finite at {at}: validate them before use.")
-    return bars
-
-
-def _tape(bars: pd.DataFrame, costs: Costs, average: np.ndarray, market: str) -> Tape:
-    ts = pd.DatetimeIndex(bars.index)
-    return Tape(
-        **{name: np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in _NEEDED},
-        nights=sessions.swap_nights(ts, market),
-        usd_per_quote=usd_per_quote(bars, costs),
-        atr=average,
-        day=sessions.trading_day(ts, market),
-        session=sessions.session(ts),
-        shut=sessions.closes_at(ts, market),
-    )
+    return prices
 
 
 def indexed(bars: pd.DataFrame) -> pd.DataFrame:

@@ -45,12 +45,18 @@ class Ensemble(NamedTuple):
         voted = vote(self.raw(X), self.weights, self.calibrations)
         return pd.DataFrame(voted, columns=list(PROBABILITIES), index=X.index)
 
+    def probabilities(self, matrix: np.ndarray) -> np.ndarray:
+        """Return what `predict` does for a float32 matrix whose columns are `features`, in their order."""
+        return vote(self._voices(matrix), self.weights, self.calibrations)
+
     def raw(self, X: pd.DataFrame) -> dict[str, np.ndarray]:
         """Return each member's own probabilities (rows × 3), before calibration; NaN where a feature is not finite."""
         missing = [name for name in self.features if name not in X]
         if missing:
             raise DataError(f"The model needs {len(self.features)} features; missing: {', '.join(missing)}.")
-        matrix = selection.columns(X, list(self.features))
+        return self._voices(selection.columns(X, list(self.features)))
+
+    def _voices(self, matrix: np.ndarray) -> dict[str, np.ndarray]:
         return {name: predicted(member, matrix) for name, member in self.members.items()}
 
     def to_files(self) -> dict[str, bytes]:
@@ -113,22 +119,26 @@ def outcomes(y: np.ndarray, r: np.ndarray, w: np.ndarray) -> Outcomes:
 
 
 def score(predictions: pd.DataFrame, paid: Outcomes) -> pd.DataFrame:
-    """Return the score table of `predictions` (`p_down p_flat p_up`).
+    """Return the score table of `predictions` (`p_down p_flat p_up`); see `scores`."""
+    columns = scores(predictions[list(PROBABILITIES)].to_numpy(), paid)
+    return pd.DataFrame(columns, index=predictions.index)
+
+
+def scores(p: np.ndarray, paid: Outcomes) -> dict[str, np.ndarray]:
+    """Return the columns of a score table from probabilities (rows × 3).
 
     `score` is P(up) ÷ (P(up) + P(down)), 0.5 where both are 0; `expected_r_*` is the net R expected of each side;
     `confidence` is the share of the likelier side, in [0.5, 1]. NaN stays NaN: there is no trade on it.
     """
-    p = predictions[list(PROBABILITIES)].to_numpy()
     directional = p[:, 0] + p[:, 2]
     undecided = np.where(np.isnan(directional), np.nan, 0.5)
     up = np.round(np.divide(p[:, 2], directional, out=undecided, where=directional > 0), _DECIMALS)
-    columns = {
+    return {
         "score": up,
         "expected_r_long": _expected(p, paid.long),
         "expected_r_short": _expected(p, paid.short),
         "confidence": np.maximum(up, 1.0 - up),
     }
-    return pd.DataFrame(columns, index=predictions.index)
 
 
 def _expected(p: np.ndarray, paid: tuple[float, float, float]) -> np.ndarray:

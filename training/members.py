@@ -124,11 +124,11 @@ class FittedXGBoost:
 
     def __init__(self, booster: xgboost.Booster, rounds: int) -> None:
         self._booster = booster
+        self._booster.set_param({"nthread": 1})  # every prediction keeps to one thread
         self.rounds = rounds
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Return probabilities (rows × 3) of down, flat, up."""
-        self._booster.set_param({"nthread": 1})
         return np.asarray(self._booster.inplace_predict(X), dtype=np.float64).reshape(len(X), 3)
 
     def to_bytes(self) -> bytes:
