@@ -6,7 +6,7 @@ TF      ?= 15T
 STRICT  ?=
 UV      := 0.13.8
 
-.PHONY: setup enrich train ui demo test check bench lock clean
+.PHONY: setup enrich train ui demo test check bench lock clean soak
 
 setup: .venv/.ready
 
@@ -40,6 +40,10 @@ check: setup
 
 bench: setup
 	@$(BIN)/pytest benchmarks --benchmark-enable
+
+# 24 months of five-minute bars through the runner's loop.
+soak: setup
+	@$(BIN)/python -m benchmarks.runner
 
 lock: setup
 	@$(BIN)/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --extra dev pyproject.toml -o requirements.lock
