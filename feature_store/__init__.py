@@ -1,6 +1,6 @@
-"""Bars to features: `compute` for batch and live alike, `lookback` for the bars that the last row needs."""
+"""Bars to features: `compute` for all rows, `latest` for the last one, `lookback` for the bars that it needs."""
 
-from feature_store.compute import compute
+from feature_store.compute import compute, latest
 from feature_store.groups import GROUPS, groups_for, lookback
 
-__all__ = ["GROUPS", "compute", "groups_for", "lookback"]
+__all__ = ["GROUPS", "compute", "groups_for", "latest", "lookback"]

@@ -1,21 +1,93 @@
-"""Bars as arrays, and divisions that mean something when there is nothing to divide by.
+"""Bars as arrays, what many groups derive from them, and quotients that mean something where nothing moved.
 
 The neutral values are definitions, not repairs: where nothing moved, a distance is 0 ATR; a share of nothing is the
 stated neutral number. A missing price never gets here: `feature_store.compute` refuses it.
 """
 
+from functools import cached_property
+
 import numpy as np
 import pandas as pd
 
 from market.atr import atr
+from market.compiled import compiled
+from market.timeframe import Timeframe, infer
+
+Columns = dict[str, np.ndarray]
+
+COLUMNS = ("open", "high", "low", "close", "volume", "spread")
+_NAMES = pd.Index(COLUMNS)
 
 STANDSTILL = 1e-7
 """A market whose ATR is under this share of its price stands still (far under one tick of any instrument)."""
 
 
-def arrays(bars: pd.DataFrame, *names: str) -> tuple[np.ndarray, ...]:
-    """Return the named columns as contiguous float64 arrays, as TA-Lib and the window kernels want them."""
-    return tuple(np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in names)
+class Bars:
+    """The bars that a group sees: contiguous float64 arrays, as TA-Lib and the window kernels want them.
+
+    `ts` is the close stamps in whole microseconds since 1970. What several groups derive from the bars is made when it
+    is first asked for, and once. `frame` is the same as a table indexed by `ts`, and `bars["close"]` its column.
+    """
+
+    def __init__(self, ts: np.ndarray, values: np.ndarray, timeframe: Timeframe | None = None) -> None:
+        self.ts, self._values, self._timeframe = ts, values, timeframe
+        self.open, self.high, self.low, self.close, self.volume, self.spread = values
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, timeframe: Timeframe | None = None) -> "Bars":
+        """Return the bars of a table indexed by `ts`; without a timeframe, it is inferred where it is asked for."""
+        read = frame if tuple(frame.columns) == COLUMNS else frame[list(COLUMNS)]
+        values = np.array(read.to_numpy(dtype=np.float64).T, order="C")
+        return cls(pd.DatetimeIndex(frame.index).as_unit("us").asi8, values, timeframe)
+
+    def part(self, start: int, end: int) -> "Bars":
+        """Return rows [start, end)."""
+        return Bars(self.ts[start:end], self._values[:, start:end], self._timeframe)
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def __getitem__(self, name: str) -> pd.Series:
+        return self.frame[name]
+
+    @cached_property
+    def stamps(self) -> pd.DatetimeIndex:
+        """Return the stamps as pandas knows them."""
+        return utc(self.ts)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Return the bars as a table."""
+        return pd.DataFrame(self._values.T, index=self.stamps, columns=_NAMES, copy=False)
+
+    @cached_property
+    def timeframe(self) -> Timeframe:
+        """Return the timeframe of the bars, from their most common spacing where nobody told it."""
+        return infer(self.stamps) if self._timeframe is None else self._timeframe
+
+    @cached_property
+    def unit(self) -> np.ndarray:
+        """Return ATR(14) as the unit of distances (price units): infinite in a market that stands still.
+
+        Dividing by it gives 0 ATR there, instead of the quotient of two vanishing numbers.
+        """
+        unit = atr(pd.DataFrame(self._values.T, columns=_NAMES, copy=False))
+        return np.where(unit <= STANDSTILL * self.close, np.inf, unit)
+
+    @cached_property
+    def returns(self) -> np.ndarray:
+        """Return the log of each close over the one before, NaN on the first row."""
+        return log_return(self.close)
+
+    @cached_property
+    def true_range(self) -> np.ndarray:
+        """Return Wilder's true range (price units), NaN on the first row."""
+        return true_range(self.high, self.low, self.close)
+
+
+def utc(microseconds: np.ndarray) -> pd.DatetimeIndex:
+    """Return whole microseconds since 1970 as stamps."""
+    return pd.DatetimeIndex(microseconds.view("M8[us]"), name="ts").tz_localize("UTC")
 
 
 def whole(prices: np.ndarray) -> np.ndarray:
@@ -30,26 +102,20 @@ def whole(prices: np.ndarray) -> np.ndarray:
     return np.rint(prices * 1e8)
 
 
+@compiled
 def ratio(numerator: np.ndarray, denominator: np.ndarray, neutral: float = 0.0) -> np.ndarray:
     """Return numerator ÷ denominator, and `neutral` where the denominator is exactly 0; NaN stays NaN.
 
     >>> ratio(np.array([1.0, 0.0, np.nan]), np.array([2.0, 0.0, 1.0]), neutral=0.5).tolist()
     [0.5, 0.5, nan]
     """
-    divided = np.full(np.broadcast(numerator, denominator).shape, neutral, dtype=np.float64)
-    np.divide(numerator, denominator, out=divided, where=denominator != 0.0)
+    divided = np.empty(len(denominator))
+    for i in range(len(divided)):
+        divided[i] = numerator[i] / denominator[i] if denominator[i] != 0.0 else neutral
     return divided
 
 
-def atr_unit(bars: pd.DataFrame) -> np.ndarray:
-    """Return ATR(14) as the unit of distances (price units): infinite in a market that stands still.
-
-    Dividing by it gives 0 ATR there, instead of the quotient of two vanishing numbers.
-    """
-    unit = atr(bars)
-    return np.where(unit <= STANDSTILL * bars["close"].to_numpy(), np.inf, unit)
-
-
+@compiled
 def earlier(values: np.ndarray, bars_ago: int) -> np.ndarray:
     """Return what `values` were `bars_ago` rows before, NaN where that is before the first row.
 
@@ -57,10 +123,12 @@ def earlier(values: np.ndarray, bars_ago: int) -> np.ndarray:
     [nan, nan, 1.0]
     """
     shifted = np.full(len(values), np.nan)
-    shifted[bars_ago:] = values[: max(len(values) - bars_ago, 0)]
+    for i in range(bars_ago, len(values)):
+        shifted[i] = values[i - bars_ago]
     return shifted
 
 
+@compiled
 def change(values: np.ndarray, bars_ago: int = 1) -> np.ndarray:
     """Return values minus what they were `bars_ago` rows before."""
     return values - earlier(values, bars_ago)

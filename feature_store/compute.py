@@ -2,14 +2,17 @@
 
 Bars are cut into chunks at 1 January and 1 July (UTC); each group is computed on a chunk with its own LOOKBACK bars
 before it. So memory does not grow with history, a column does not depend on which other groups are asked for, and a row
-does not depend on where the call ends. Where a call begins matters less than one float32 step.
+does not depend on where the call ends. Where a call begins matters less than one float32 step. `latest` is the same for
+one row: each group on exactly its own LOOKBACK bars.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 
+from feature_store.arrays import COLUMNS, Bars
 from feature_store.groups import GROUPS, chosen, lookback, timeframe_of
 from market.errors import DataError
 from market.timeframe import Timeframe
@@ -17,7 +20,6 @@ from market.timeframe import Timeframe
 Progress = Callable[[int, int], None]
 
 _PRICES = ("open", "high", "low", "close")
-_COLUMNS = (*_PRICES, "volume", "spread")
 
 
 def compute(bars: pd.DataFrame, groups: Sequence[str] | None = None, progress: Progress | None = None) -> pd.DataFrame:
@@ -32,13 +34,29 @@ def compute(bars: pd.DataFrame, groups: Sequence[str] | None = None, progress: P
     names = chosen(groups)
     checked = by_ts(bars)
     timeframe = timeframe_of(checked, names)
+    whole = Bars.of(checked, timeframe)
     edges = _chunk_edges(pd.DatetimeIndex(checked.index))
     parts = []
     for done, (start, end) in enumerate(edges, start=1):
-        parts.append(_chunk(checked, names, timeframe, start, end))
+        parts.append(_rows(whole, names, timeframe, start, checked.index[start:end]))
         if progress is not None:
             progress(done, len(edges))
     return pd.concat(parts)
+
+
+def latest(bars: pd.DataFrame, groups: Sequence[str] | None = None, timeframe: Timeframe | None = None) -> pd.DataFrame:
+    """Return the features of the last of `bars` alone: one row, the same float32 columns as `compute`.
+
+    It is the last row of `compute`, within one float32 step where that sees more bars: here each group sees exactly its
+    own LOOKBACK bars, or all there are (then it is NaN). Bars before these are neither read nor checked. The timeframe
+    is inferred unless it is told. Raises as `compute` does, and DataError where there is no bar.
+    """
+    names = chosen(groups)
+    checked = by_ts(bars.iloc[-lookback(names, timeframe) :])
+    if checked.empty:
+        raise DataError("There are no bars: wanted at least the one whose features are asked for.")
+    known = timeframe or timeframe_of(checked, names)
+    return _rows(Bars.of(checked, known), names, known, len(checked) - 1, checked.index[-1:])
 
 
 def table(bars: pd.DataFrame, name: str, timeframe: Timeframe | None) -> pd.DataFrame:
@@ -46,18 +64,10 @@ def table(bars: pd.DataFrame, name: str, timeframe: Timeframe | None) -> pd.Data
 
     `bars` is as `by_ts` returns them. Raises DataError where a later value is not finite.
     """
-    features = GROUPS[name].compute(bars).add_prefix(f"{name}__")
-    warm = lookback([name], timeframe) - 1
-    values = features.to_numpy(dtype=np.float64, copy=True)
-    values[:warm] = np.nan
-    bad = np.argwhere(~np.isfinite(values[warm:]))
-    if len(bad):
-        row, column = bad[0]
-        raise DataError(
-            f"Feature {features.columns[column]} at {bars.index[warm + row]} is {values[warm + row, column]}: "
-            "it must be finite once its warm-up is over. Check the bars before it with `assay validate`."
-        )
-    return pd.DataFrame(values, index=bars.index, columns=features.columns)
+    columns, counted = _group(Bars.of(bars, timeframe), name, lookback([name], timeframe) - 1)
+    values = np.full((len(columns), len(bars)), np.nan)
+    values[:, len(bars) - counted.shape[1] :] = counted
+    return pd.DataFrame(values.T, index=bars.index, columns=columns)
 
 
 def by_ts(bars: pd.DataFrame) -> pd.DataFrame:
@@ -67,22 +77,23 @@ def by_ts(bars: pd.DataFrame) -> pd.DataFrame:
     positive, or is stamped out of order.
     """
     indexed = bars.set_index("ts") if "ts" in bars.columns else bars
-    missing = [name for name in _COLUMNS if name not in indexed.columns]
+    missing = [name for name in COLUMNS if name not in indexed.columns]
     if missing:
-        raise DataError(f"Bars lack the columns {', '.join(missing)}: features need {', '.join(_COLUMNS)}.")
+        raise DataError(f"Bars lack the columns {', '.join(missing)}: features need {', '.join(COLUMNS)}.")
     ts = indexed.index
     if not isinstance(ts, pd.DatetimeIndex) or ts.tz is None:
         raise DataError("Bars must be indexed by `ts`, or carry a column `ts`, of stamps with a time zone (UTC).")
     if not (ts.is_monotonic_increasing and ts.is_unique):
         at = ts[1:][np.diff(ts.as_unit("us").asi8) <= 0][0]
         raise DataError(f"Bars are out of order or doubled at {at}: stamps must increase strictly.")
-    values = indexed[list(_COLUMNS)].astype(np.float64)
-    bad = ~np.isfinite(values.to_numpy()) | ~(values.to_numpy() > 0.0) & np.isin(_COLUMNS, _PRICES)
-    if bad.any():
+    read = indexed if tuple(indexed.columns) == COLUMNS else indexed[list(COLUMNS)]
+    values = read.to_numpy(dtype=np.float64)
+    if not (np.isfinite(values).all() and (values[:, : len(_PRICES)] > 0.0).all()):
+        bad = ~np.isfinite(values) | ~(values > 0.0) & np.isin(COLUMNS, _PRICES)
         row, column = np.argwhere(bad)[0]
-        found = values.iat[row, column]
-        raise DataError(f"Bar {ts[row]} has {_COLUMNS[column]} {found}: it must be finite, and a price over 0.")
-    return values
+        found = values[row, column]
+        raise DataError(f"Bar {ts[row]} has {COLUMNS[column]} {found}: it must be finite, and a price over 0.")
+    return pd.DataFrame(values, index=ts, columns=_index(COLUMNS), copy=False)
 
 
 def _chunk_edges(ts: pd.DatetimeIndex) -> list[tuple[int, int]]:
@@ -92,12 +103,47 @@ def _chunk_edges(ts: pd.DatetimeIndex) -> list[tuple[int, int]]:
     return list(zip([0, *cuts], [*cuts, len(ts)], strict=True))
 
 
-def _chunk(bars: pd.DataFrame, names: Sequence[str], timeframe: Timeframe | None, start: int, end: int) -> pd.DataFrame:
-    """Return rows [start, end) of the features as float32."""
-    return pd.concat([_rows(bars, name, timeframe, start, end) for name in names], axis=1)
+def _rows(bars: Bars, names: Sequence[str], timeframe: Timeframe | None, start: int, ts: pd.Index) -> pd.DataFrame:
+    """Return the features of the rows `ts`, the first of which is row `start`, as float32.
+
+    Each group is computed on these rows and its own LOOKBACK − 1 bars before them.
+    """
+    end = start + len(ts)
+    pieces: dict[int, Bars] = {}
+    columns: list[str] = []
+    blocks = []
+    for name in names:
+        warm = lookback([name], timeframe) - 1
+        before = min(start, warm)
+        if before not in pieces:
+            pieces[before] = bars.part(start - before, end)
+        group, counted = _group(pieces[before], name, warm)
+        block = np.full((len(group), len(ts)), np.nan, dtype=np.float32)
+        block[:, len(ts) - counted.shape[1] :] = counted
+        columns += group
+        blocks.append(block)
+    return pd.DataFrame(np.concatenate(blocks).T, index=ts, columns=_index(tuple(columns)), copy=False)
 
 
-def _rows(bars: pd.DataFrame, name: str, timeframe: Timeframe | None, start: int, end: int) -> pd.DataFrame:
-    before = min(start, lookback([name], timeframe) - 1)
-    features = table(bars.iloc[start - before : end], name, timeframe)
-    return features.iloc[before:].astype(np.float32)
+def _group(bars: Bars, name: str, warm: int) -> tuple[list[str], np.ndarray]:
+    """Return the full names of a group's columns, and their values on the rows that have `warm` bars before them.
+
+    The values are float64, a row for each column. Raises DataError where one of them is not finite.
+    """
+    columns = dict(GROUPS[name].compute(bars).items())
+    rows = max(len(bars) - warm, 0)
+    counted = [column[len(column) - rows :] for column in columns.values()]
+    values = np.concatenate([np.empty(0), *counted]).reshape(len(counted), rows)
+    names = [f"{name}__{column}" for column in columns]
+    if not np.isfinite(values).all():
+        column, row = np.argwhere(~np.isfinite(values))[0]
+        raise DataError(
+            f"Feature {names[column]} at {bars.stamps[warm + row]} is {values[column, row]}: "
+            "it must be finite once its warm-up is over. Check the bars before it with `assay validate`."
+        )
+    return names, values
+
+
+@lru_cache
+def _index(names: tuple[str, ...]) -> pd.Index:
+    return pd.Index(names)

@@ -5,7 +5,19 @@ Rows before the first full window are NaN, and a NaN in the window gives NaN.
 
 import numpy as np
 
+from feature_store.window_moments import BLOCK, add_distances, add_squares
 from market.compiled import compiled
+
+
+@compiled
+def add_products(span: np.ndarray, newest: np.ndarray, window: int, totals: np.ndarray) -> None:
+    """Set each row's total to the sum of its distances from the newest value, each times its place from the centre."""
+    totals[:] = 0.0
+    centre = (window - 1) / 2.0
+    for j in range(window):
+        place = j - centre
+        for k in range(len(totals)):
+            totals[k] += place * (span[k + j] - newest[k])
 
 
 @compiled
@@ -15,19 +27,17 @@ def window_fit(values: np.ndarray, window: int) -> np.ndarray:
     0 if all values are equal.
     """
     out = np.full(len(values), np.nan)
-    centre = (window - 1) / 2.0
+    means, squares = np.empty(BLOCK), np.empty(BLOCK)
     spread = window * (window * window - 1.0) / 12.0
-    for i in range(window - 1, len(values)):
-        total, products = 0.0, 0.0
-        for j in range(window):
-            distance = values[i - window + 1 + j] - values[i]
-            total += distance
-            products += (j - centre) * distance
-        mean = total / window
-        squares = 0.0
-        for j in range(window):
-            squares += (values[i - window + 1 + j] - values[i] - mean) ** 2
-        out[i] = 0.0 if squares == 0.0 else products * abs(products) / (spread * squares)
+    for first in range(0, len(values) - window + 1, BLOCK):
+        newest, products = values[first + window - 1 :][:BLOCK], out[first + window - 1 :][:BLOCK]
+        add_distances(values[first:], newest, window, means[: len(newest)])
+        means /= window
+        add_squares(values[first:], newest, means, window, squares[: len(newest)])
+        add_products(values[first:], newest, window, products)
+        for k in range(len(products)):
+            explained = products[k] * abs(products[k])
+            products[k] = 0.0 if squares[k] == 0.0 else explained / (spread * squares[k])
     return out
 
 
@@ -35,15 +45,15 @@ def window_fit(values: np.ndarray, window: int) -> np.ndarray:
 def window_residual(values: np.ndarray, window: int) -> np.ndarray:
     """Return the newest value minus the end of the least-squares line through the last `window` values."""
     out = np.full(len(values), np.nan)
+    totals = np.empty(BLOCK)
     centre = (window - 1) / 2.0
     spread = window * (window * window - 1.0) / 12.0
-    for i in range(window - 1, len(values)):
-        total, products = 0.0, 0.0
-        for j in range(window):
-            distance = values[i - window + 1 + j] - values[i]
-            total += distance
-            products += (j - centre) * distance
-        out[i] = -(total / window + centre * products / spread)
+    for first in range(0, len(values) - window + 1, BLOCK):
+        newest, products = values[first + window - 1 :][:BLOCK], out[first + window - 1 :][:BLOCK]
+        add_distances(values[first:], newest, window, totals[: len(newest)])
+        add_products(values[first:], newest, window, products)
+        for k in range(len(products)):
+            products[k] = -(totals[k] / window + centre * products[k] / spread)
     return out
 
 

@@ -7,6 +7,7 @@ window touches them mean nothing, and the group's LOOKBACK must cover them.
 
 import numpy as np
 
+from feature_store.window_moments import BLOCK
 from market.compiled import compiled
 
 
@@ -14,11 +15,13 @@ from market.compiled import compiled
 def window_highest(values: np.ndarray, window: int) -> np.ndarray:
     """Return the highest of the last `window` values (the lowest is minus the highest of the negated values)."""
     out = np.full(len(values), np.nan)
-    for i in range(window - 1, len(values)):
-        highest = values[i]
-        for j in range(i - window + 1, i):
-            highest = max(highest, values[j])
-        out[i] = highest
+    for first in range(window - 1, len(values), BLOCK):
+        highest = out[first:][:BLOCK]
+        highest[:] = values[first:][:BLOCK]
+        for age in range(window - 1, 0, -1):
+            older = values[first - age :]
+            for k in range(len(highest)):
+                highest[k] = max(highest[k], older[k])
     return out
 
 
@@ -26,12 +29,17 @@ def window_highest(values: np.ndarray, window: int) -> np.ndarray:
 def bars_since_highest(values: np.ndarray, window: int) -> np.ndarray:
     """Return how many rows ago the highest of the last `window` values was; of equal ones the newest counts."""
     out = np.full(len(values), np.nan)
-    for i in range(window - 1, len(values)):
-        best = i
-        for j in range(i - 1, i - window, -1):
-            if values[j] > values[best]:
-                best = j
-        out[i] = i - best
+    highest = np.empty(BLOCK)
+    for first in range(window - 1, len(values), BLOCK):
+        ages = out[first:][:BLOCK]
+        ages[:] = 0.0
+        highest[: len(ages)] = values[first:][:BLOCK]
+        for age in range(1, window):
+            older = values[first - age :]
+            for k in range(len(ages)):
+                higher = older[k] > highest[k]
+                ages[k] = age if higher else ages[k]
+                highest[k] = older[k] if higher else highest[k]
     return out
 
 
@@ -42,15 +50,16 @@ def window_rank(values: np.ndarray, window: int) -> np.ndarray:
     Values within a billionth of the newest are ties: they differ by rounding, and rounding is no rank.
     """
     out = np.full(len(values), np.nan)
-    for i in range(window - 1, len(values)):
-        below = 0.0
-        rounding = 1e-9 * abs(values[i])
-        for j in range(i - window + 1, i + 1):
-            if values[j] < values[i] - rounding:
-                below += 1.0
-            elif values[j] <= values[i] + rounding:
-                below += 0.5
-        out[i] = below / window
+    for first in range(window - 1, len(values), BLOCK):
+        below, newest = out[first:][:BLOCK], values[first:][:BLOCK]
+        below[:] = 0.0
+        for age in range(window - 1, -1, -1):
+            older = values[first - age :]
+            for k in range(len(below)):
+                rounding = 1e-9 * abs(newest[k])
+                tie = 0.5 if older[k] <= newest[k] + rounding else 0.0
+                below[k] += 1.0 if older[k] < newest[k] - rounding else tie
+        below /= window
     return out
 
 
@@ -70,13 +79,16 @@ def streak(signs: np.ndarray, longest: int) -> np.ndarray:
 def window_drawdown(values: np.ndarray, window: int) -> np.ndarray:
     """Return the largest fall from a peak to a later value inside the window (≥ 0, in units of `values`)."""
     out = np.full(len(values), np.nan)
-    for i in range(window - 1, len(values)):
-        peak = values[i - window + 1]
-        deepest = 0.0
-        for j in range(i - window + 1, i + 1):
-            peak = max(peak, values[j])
-            deepest = max(deepest, peak - values[j])
-        out[i] = deepest
+    peaks = np.empty(BLOCK)
+    for first in range(window - 1, len(values), BLOCK):
+        deepest = out[first:][:BLOCK]
+        deepest[:] = 0.0
+        peaks[: len(deepest)] = values[first - window + 1 :][: len(deepest)]
+        for age in range(window - 1, -1, -1):
+            older = values[first - age :]
+            for k in range(len(deepest)):
+                peaks[k] = max(peaks[k], older[k])
+                deepest[k] = max(deepest[k], peaks[k] - older[k])
     return out
 
 

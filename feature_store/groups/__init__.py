@@ -1,10 +1,15 @@
 """The feature groups: one file each, entered in `GROUPS`.
 
 A group is a module with `LOOKBACK` (own bars that stand behind a row, the row included: a whole number, or one for each
-timeframe name where it depends on that) and `compute(bars) -> DataFrame` of float64 columns with bare names. A group
-that means nothing without volume says `NEEDS_VOLUME = True`. Row t may depend on bars up to t alone, and computed on
-the LOOKBACK bars that end at t it must equal full history: whole numbers exactly, the rest within 1e-9 of the column's
-standard deviation. To add a group, write the file and enter it here; the contract tests run over every member.
+timeframe name where it depends on that) and `compute(bars)`, which takes `feature_store.arrays.Bars` and returns bare
+names and float64 arrays. A group that means nothing without volume says `NEEDS_VOLUME = True`. Row t may depend on bars
+up to t alone, and computed on the LOOKBACK bars that end at t it must equal full history: whole numbers exactly, the
+rest within 1e-9 of the column's standard deviation. To add a group, write the file and enter it here; the contract
+tests run over every member.
+
+An array ends with the last bar. It may leave out rows before the one that has LOOKBACK − 1 bars before it, for these do
+not count: a column that looks at 100 bars is made from `bars.close[LOOKBACK - 100 :]`. So the last row alone, which a
+live runner wants, costs no more than it must.
 """
 
 from collections.abc import Sequence

@@ -9,57 +9,65 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from feature_store.arrays import Bars, Columns, utc
 from market.sessions import LONDON, NEW_YORK, SESSIONS, session
 
 LOOKBACK = 2
 
 _DAY_MINUTES = 1440
-_MOMENT = pd.Timedelta(microseconds=1)
+_MINUTE = 60_000_000  # microseconds
+_FIRST_WEEKDAY = 3  # 1970 began on a Thursday
 
 
 class Clock(NamedTuple):
-    """Minute of the day (0 to 1439) and weekday (Monday 0) of the instant before each stamp."""
+    """What a clock shows in the instant before each stamp: the minute of its day (0 to 1439) and its date."""
 
     minute: np.ndarray
-    weekday: np.ndarray
+    date: np.ndarray
+
+    @property
+    def weekday(self) -> np.ndarray:
+        """Return the day of the week, Monday 0."""
+        return (self.date.astype(np.int64) + _FIRST_WEEKDAY) % 7.0
 
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+def compute(bars: Bars) -> Columns:
     """Return the calendar columns of each bar (float64; the first row has no bar before it: its pause is NaN)."""
-    ts = pd.DatetimeIndex(bars.index)
-    columns = _cycles(ts) | _sessions(ts) | _week(ts) | _month(ts)
-    columns["pause_hours"] = np.diff(ts.as_unit("us").asi8, prepend=np.nan) / 3.6e9 if len(ts) else np.empty(0)
-    return pd.DataFrame(columns, index=bars.index)
+    before = utc(bars.ts - 1)
+    plain, london, new_york = (_clock(before, zone) for zone in ("UTC", LONDON, NEW_YORK))
+    columns = _cycles(plain, new_york) | _sessions(session(bars.stamps), london, new_york)
+    columns |= _week(new_york) | _month(plain.date)
+    columns["pause_hours"] = np.diff(bars.ts, prepend=np.nan) / 3.6e9 if len(bars) else np.empty(0)
+    return columns
 
 
 def _clock(ts: pd.DatetimeIndex, zone: str) -> Clock:
-    local = (ts - _MOMENT).tz_convert(zone)
-    return Clock((local.hour * 60 + local.minute).to_numpy(np.float64), local.day_of_week.to_numpy(np.float64))
+    local = ts if zone == "UTC" else ts.tz_convert(zone).tz_localize(None)
+    minutes = local.asi8 // _MINUTE
+    date = minutes // _DAY_MINUTES
+    return Clock((minutes - date * _DAY_MINUTES) * 1.0, date.view("M8[D]"))
 
 
-def _circle(name: str, values: np.ndarray, period: float) -> dict[str, np.ndarray]:
+def _circle(name: str, values: np.ndarray, period: float) -> Columns:
     angle = 2.0 * np.pi * values / period
     return {f"{name}_sine": np.sin(angle), f"{name}_cosine": np.cos(angle)}
 
 
-def _cycles(ts: pd.DatetimeIndex) -> dict[str, np.ndarray]:
+def _cycles(plain: Clock, new_york: Clock) -> Columns:
     """Minute of the day in UTC and in New York, minute of the hour, weekday and month as points of a circle."""
-    clock, new_york = _clock(ts, "UTC"), _clock(ts, NEW_YORK)
-    before = ts - _MOMENT
+    day_of_year = (plain.date - plain.date.astype("M8[Y]")).astype(np.int64) + 1.0
     return {
-        **_circle("day", clock.minute, _DAY_MINUTES),
+        **_circle("day", plain.minute, _DAY_MINUTES),
         **_circle("new_york_day", new_york.minute, _DAY_MINUTES),
-        **_circle("hour", clock.minute % 60.0, 60.0),
+        **_circle("hour", plain.minute % 60.0, 60.0),
         **_circle("week", new_york.weekday, 7.0),
-        **_circle("year", before.day_of_year.to_numpy(np.float64), 365.25),
+        **_circle("year", day_of_year, 365.25),
         "weekday": new_york.weekday,
     }
 
 
-def _sessions(ts: pd.DatetimeIndex) -> dict[str, np.ndarray]:
+def _sessions(codes: np.ndarray, london: Clock, new_york: Clock) -> Columns:
     """Which session it is, the London and New York overlap, the first hours, and hours since each opened."""
-    codes = session(ts)
-    london, new_york = _clock(ts, LONDON), _clock(ts, NEW_YORK)
     columns = {f"session_{name}": (codes == code) * 1.0 for code, name in enumerate(SESSIONS) if name != "none"}
     columns["overlap"] = ((codes == SESSIONS.index("new_york")) & (london.minute < 17 * 60)) * 1.0
     columns["hours_since_london_open"] = (london.minute - 8 * 60) % _DAY_MINUTES / 60.0
@@ -70,9 +78,8 @@ def _sessions(ts: pd.DatetimeIndex) -> dict[str, np.ndarray]:
     return columns
 
 
-def _week(ts: pd.DatetimeIndex) -> dict[str, np.ndarray]:
+def _week(new_york: Clock) -> Columns:
     """Hours since the trading week began (Sunday 17:00 New York), its first hours and its last."""
-    new_york = _clock(ts, NEW_YORK)
     hours = ((new_york.weekday - 6.0) % 7.0 * _DAY_MINUTES + new_york.minute - 17 * 60) / 60.0 % 168.0
     return {
         "week_hours": hours,
@@ -81,11 +88,12 @@ def _week(ts: pd.DatetimeIndex) -> dict[str, np.ndarray]:
     }
 
 
-def _month(ts: pd.DatetimeIndex) -> dict[str, np.ndarray]:
+def _month(date: np.ndarray) -> Columns:
     """Place in the month, and the turns of month and quarter (the last two and first two calendar days)."""
-    before = ts - _MOMENT
-    day, length = before.day.to_numpy(np.float64), before.days_in_month.to_numpy(np.float64)
+    month = date.astype("M8[M]")
+    first, following = month.astype("M8[D]"), (month + 1).astype("M8[D]")
+    day, length = (date - first).astype(np.int64) + 1.0, (following - first) / np.timedelta64(1, "D")
     turn = (day <= 2.0) | (day >= length - 1.0)
-    month = before.month.to_numpy(np.int64)
-    quarter = np.where(day <= 2.0, month % 3 == 1, month % 3 == 0)
+    number = month.astype(np.int64) % 12 + 1
+    quarter = np.where(day <= 2.0, number % 3 == 1, number % 3 == 0)
     return {"month_place": (day - 1.0) / length, "month_turn": turn * 1.0, "quarter_turn": (turn & quarter) * 1.0}

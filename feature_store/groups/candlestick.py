@@ -5,10 +5,9 @@ are handed over as whole numbers, so that such ties are not settled by the round
 """
 
 import numpy as np
-import pandas as pd
 import talib
 
-from feature_store.arrays import arrays, whole
+from feature_store.arrays import Bars, Columns, whole
 from feature_store.window_moments import window_sum
 
 LOOKBACK = 40
@@ -46,12 +45,14 @@ PATTERNS = (
     "xsidegap3methods",
 )
 
+_FUNCTIONS = tuple(getattr(talib, f"CDL{name.upper()}") for name in PATTERNS)
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+
+def compute(bars: Bars) -> Columns:
     """Return one column a pattern and the counts over the last five bars (float64, NaN in warm-up)."""
-    prices = tuple(whole(price) for price in arrays(bars, "open", "high", "low", "close"))
-    columns = {name: np.sign(getattr(talib, f"CDL{name.upper()}")(*prices)).astype(np.float64) for name in PATTERNS}
-    signals = np.array(list(columns.values())) if len(bars) else np.empty((0, 0))
+    prices = tuple(whole(price) for price in (bars.open, bars.high, bars.low, bars.close))
+    signals = np.sign([pattern(*prices) for pattern in _FUNCTIONS]).astype(np.float64)
+    columns = dict(zip(PATTERNS, signals, strict=True))
     for name, sign in (("bullish", 1.0), ("bearish", -1.0)):
         columns[f"{name}_count_5"] = window_sum((signals == sign).sum(axis=0).astype(np.float64), 5)
-    return pd.DataFrame(columns, index=bars.index)
+    return columns

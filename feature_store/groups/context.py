@@ -7,13 +7,12 @@ column's name says so. Distances are in the mean true range of the coarse window
 """
 
 import numpy as np
-import pandas as pd
 
-from feature_store.arrays import arrays, change, log_return, ratio, true_range
+from feature_store.arrays import Bars, Columns, change, log_return, ratio, true_range
 from feature_store.window_lines import window_fit
 from feature_store.window_moments import window_deviation, window_mean, window_sum
 from feature_store.window_order import window_highest
-from market.timeframe import DAY, TIMEFRAMES, Timeframe, infer, resample
+from market.timeframe import DAY, TIMEFRAMES, Timeframe
 
 _WINDOW = 20
 _MOST_BARS = 3000
@@ -40,33 +39,41 @@ def window(timeframe: Timeframe, coarse: Timeframe) -> int:
     return min(_WINDOW, _MOST_BARS // (coarse.minutes // timeframe.minutes) - 2)
 
 
-def _bars_needed(timeframe: Timeframe) -> int:
-    return max((window(timeframe, coarse) + 2) * (coarse.minutes // timeframe.minutes) for coarse in coarser(timeframe))
+def _own_bars(timeframe: Timeframe, coarse: Timeframe) -> int:
+    return (window(timeframe, coarse) + 2) * (coarse.minutes // timeframe.minutes)
 
 
-LOOKBACK = {name: _bars_needed(timeframe) for name, timeframe in TIMEFRAMES.items()}
+LOOKBACK = {
+    name: max(_own_bars(timeframe, coarse) for coarse in coarser(timeframe)) for name, timeframe in TIMEFRAMES.items()
+}
 
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+def compute(bars: Bars) -> Columns:
     """Return the columns of each coarser timeframe at each bar (float64, NaN until the first window is complete)."""
-    own = infer(pd.DatetimeIndex(bars.index))
-    tables = [_as_known(bars, own, coarse) for coarse in coarser(own)]
-    return pd.concat(tables, axis=1) if tables else pd.DataFrame(index=bars.index)
+    columns: Columns = {}
+    for coarse in coarser(bars.timeframe):
+        columns |= _as_known(bars, coarse)
+    return columns
 
 
-def _as_known(bars: pd.DataFrame, own: Timeframe, coarse: Timeframe) -> pd.DataFrame:
+def _as_known(bars: Bars, coarse: Timeframe) -> Columns:
     """Return the coarse columns as of each own close: those of the newest coarse bar with a stamp at or before it."""
-    completed = resample(bars, coarse)
-    span = window(own, coarse)
-    newest = np.searchsorted(completed.index.as_unit("us").asi8, bars.index.as_unit("us").asi8, side="right")
-    known = {name: np.r_[np.nan, values][newest] for name, values in _indicators(completed, span).items()}
-    known["since_close_atr"] = ratio(bars["close"].to_numpy() - known.pop("close"), known.pop("unit"))
-    return pd.DataFrame({f"{coarse.name}_{name}": values for name, values in known.items()}, index=bars.index)
+    first = LOOKBACK[bars.timeframe.name] - _own_bars(bars.timeframe, coarse)
+    ts, length = bars.ts[first:], coarse.minutes * 60_000_000
+    ends = -(-ts // length) * length
+    starts, lasts = np.flatnonzero(np.diff(ends, prepend=0)), np.flatnonzero(np.diff(ends, append=0))
+    open_, close = bars.open[first:][starts], bars.close[first:][lasts]
+    high, low = np.maximum.reduceat(bars.high[first:], starts), np.minimum.reduceat(bars.low[first:], starts)
+    counted = LOOKBACK[bars.timeframe.name] - 1
+    newest = np.searchsorted(ends[starts], bars.ts[counted:], side="right") - 1
+    indicators = _indicators(open_, high, low, close, window(bars.timeframe, coarse))
+    known = {name: values[newest] for name, values in indicators.items()}
+    known["since_close_atr"] = ratio(bars.close[counted:] - known.pop("close"), known.pop("unit"))
+    return {f"{coarse.name}_{name}": values for name, values in known.items()}
 
 
-def _indicators(coarse: pd.DataFrame, span: int) -> dict[str, np.ndarray]:
-    """Return the indicators of each completed coarse bar from `span` bars, and its close and unit (price units)."""
-    open_, high, low, close = arrays(coarse, "open", "high", "low", "close")
+def _indicators(open_: np.ndarray, high: np.ndarray, low: np.ndarray, close: np.ndarray, span: int) -> Columns:
+    """Return the indicators of each coarse bar from `span` bars, and its close and unit (price units)."""
     columns = {
         "close": close,
         "unit": high - low,
@@ -76,7 +83,7 @@ def _indicators(coarse: pd.DataFrame, span: int) -> dict[str, np.ndarray]:
     return columns | _windowed(high, low, close, span) if span else columns
 
 
-def _windowed(high: np.ndarray, low: np.ndarray, close: np.ndarray, span: int) -> dict[str, np.ndarray]:
+def _windowed(high: np.ndarray, low: np.ndarray, close: np.ndarray, span: int) -> Columns:
     ranges = true_range(high, low, close)
     unit = window_mean(ranges, span)
     moves, returns = change(close), log_return(close)

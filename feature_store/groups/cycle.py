@@ -5,10 +5,9 @@ it remembers where history began. A market that stands still has no wave: all 0.
 """
 
 import numpy as np
-import pandas as pd
 import talib
 
-from feature_store.arrays import arrays, change, ratio
+from feature_store.arrays import Bars, Columns, change, ratio
 from feature_store.window_lines import window_wave
 from feature_store.window_moments import window_filter, window_sum
 
@@ -17,14 +16,12 @@ LOOKBACK = 128
 _PERIODS = (8, 16, 32, 64)
 
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+def compute(bars: Bars) -> Columns:
     """Return the cycle columns of each bar (float64, NaN in warm-up)."""
-    high, low, close = arrays(bars, "high", "low", "close")
-    columns = _waves(close) | _oscillators(high, low)
-    return pd.DataFrame(columns, index=bars.index)
+    return _waves(bars.close) | _oscillators(bars.high, bars.low)
 
 
-def _waves(close: np.ndarray) -> dict[str, np.ndarray]:
+def _waves(close: np.ndarray) -> Columns:
     """Waves of 8 to 64 bars in 128: shares of detrended variance, phases, and octaves over 8 bars on average."""
     columns = {}
     for period in _PERIODS:
@@ -38,7 +35,7 @@ def _waves(close: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _oscillators(high: np.ndarray, low: np.ndarray) -> dict[str, np.ndarray]:
+def _oscillators(high: np.ndarray, low: np.ndarray) -> Columns:
     """Centre of gravity and Fisher transform. Sources: Ehlers (2002), Stocks & Commodities 20(5) and 20(11)."""
     middle = (high + low) / 2.0
     moments = window_filter(middle, np.arange(10.0))

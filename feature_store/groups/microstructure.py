@@ -4,9 +4,8 @@ Levels are in ATR(14) or in hundredths of a percent of price. Where the spread o
 """
 
 import numpy as np
-import pandas as pd
 
-from feature_store.arrays import arrays, atr_unit, change, earlier, log_return, ratio
+from feature_store.arrays import Bars, Columns, change, earlier, ratio
 from feature_store.window_moments import window_correlation, window_deviation, window_mean, window_score
 from feature_store.window_order import window_rank
 
@@ -15,16 +14,13 @@ LOOKBACK = 600
 _BASIS_POINTS = 1e4
 
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+def compute(bars: Bars) -> Columns:
     """Return the microstructure columns of each bar (float64, NaN in warm-up)."""
-    (close,) = arrays(bars, "close")
-    columns = _spread(bars) | _implied_spreads(bars) | _reversals(close)
-    return pd.DataFrame(columns, index=bars.index)
+    return _spread(bars) | _implied_spreads(bars) | _reversals(bars)
 
 
-def _spread(bars: pd.DataFrame) -> dict[str, np.ndarray]:
-    close, spread = arrays(bars, "close", "spread")
-    unit = atr_unit(bars)
+def _spread(bars: Bars) -> Columns:
+    close, spread, unit = (series[LOOKBACK - 200 :] for series in (bars.close, bars.spread, bars.unit))
     return {
         "spread_atr": spread / unit,
         "spread_basis_points": _BASIS_POINTS * spread / close,
@@ -34,13 +30,13 @@ def _spread(bars: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def _implied_spreads(bars: pd.DataFrame) -> dict[str, np.ndarray]:
+def _implied_spreads(bars: Bars) -> Columns:
     """Spreads that prices imply, in basis points, means of 20 and 100 bars.
 
     Sources: Corwin and Schultz (2012), J. Finance 67; Abdi and Ranaldo (2017), Rev. Financial Studies 30;
     Roll (1984), J. Finance 39. Negative estimates count as 0.
     """
-    high, low, close = arrays(bars, "high", "low", "close")
+    high, low, close, returns = (series[LOOKBACK - 101 :] for series in (bars.high, bars.low, bars.close, bars.returns))
     corwin_schultz = _corwin_schultz(high, low, close)
     middle = (np.log(high) + np.log(low)) / 2.0
     before = earlier(np.log(close), 1)
@@ -49,7 +45,7 @@ def _implied_spreads(bars: pd.DataFrame) -> dict[str, np.ndarray]:
     for n in (20, 100):
         columns[f"corwin_schultz_{n}"] = _BASIS_POINTS * window_mean(corwin_schultz, n)
         columns[f"abdi_ranaldo_{n}"] = _BASIS_POINTS * np.sqrt(np.maximum(window_mean(abdi_ranaldo, n), 0.0))
-        columns[f"roll_{n}"] = _BASIS_POINTS * _roll(log_return(close), n)
+        columns[f"roll_{n}"] = _BASIS_POINTS * _roll(returns, n)
     return columns
 
 
@@ -72,9 +68,9 @@ def _roll(returns: np.ndarray, window: int) -> np.ndarray:
     return 2.0 * np.sqrt(np.maximum(-covariance, 0.0))
 
 
-def _reversals(close: np.ndarray) -> dict[str, np.ndarray]:
+def _reversals(bars: Bars) -> Columns:
     """How often bars do not move or take back the move before, and how noisy the last closes are."""
-    returns = log_return(close)
+    returns = bars.returns[LOOKBACK - 51 :]
     before = earlier(returns, 1)
     known = np.isnan(before)
     return {

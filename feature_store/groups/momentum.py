@@ -5,10 +5,9 @@ stochastics 0.5, everything else 0.
 """
 
 import numpy as np
-import pandas as pd
 import talib
 
-from feature_store.arrays import STANDSTILL, arrays, atr_unit, change, log_return, ratio
+from feature_store.arrays import STANDSTILL, Bars, Columns, change, log_return, ratio
 from feature_store.window_moments import window_absolute_deviation, window_mean, window_sum
 
 LOOKBACK = 600
@@ -16,14 +15,10 @@ LOOKBACK = 600
 _FLAT_RSI = 0.01  # an RSI that moved less than this many points has no range to be placed in
 
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+def compute(bars: Bars) -> Columns:
     """Return the momentum columns of each bar (float64, NaN in warm-up)."""
-    high, low, close = arrays(bars, "high", "low", "close")
-    unit = atr_unit(bars)
-    columns = _relative_strength(close) | _stochastics(high, low, close) | _convergence(close, unit)
-    columns |= {f"change_{n}_atr": change(close, n) / unit for n in (5, 20, 50)}
-    columns |= _rates_of_change(close) | _pressure(bars, unit)
-    return pd.DataFrame(columns, index=bars.index)
+    columns = _relative_strength(bars.close) | _stochastics(bars) | _convergence(bars.close, bars.unit)
+    return columns | _changes(bars) | _rates_of_change(bars.close) | _pressure(bars)
 
 
 def rsi(close: np.ndarray, period: int) -> np.ndarray:
@@ -31,16 +26,16 @@ def rsi(close: np.ndarray, period: int) -> np.ndarray:
 
     Source: Wilder (1978), New Concepts in Technical Trading Systems, ch. 6.
     """
-    moved = talib.RMA(np.abs(np.diff(close, prepend=np.nan)), timeperiod=period)
+    moved = talib.RMA(np.abs(change(close)), timeperiod=period)
     return np.where(moved <= STANDSTILL * close, 50.0, talib.RSI(close, timeperiod=period))
 
 
-def _relative_strength(close: np.ndarray) -> dict[str, np.ndarray]:
+def _relative_strength(close: np.ndarray) -> Columns:
     rsi_14 = rsi(close, 14)
     highest, lowest = talib.MAX(rsi_14, 14), talib.MIN(rsi_14, 14)
     width = np.where(highest - lowest < _FLAT_RSI, 0.0, highest - lowest)
-    gains = window_sum(np.maximum(change(close), 0.0), 14)
-    losses = window_sum(np.maximum(-change(close), 0.0), 14)
+    moves = change(close[LOOKBACK - 15 :])
+    gains, losses = window_sum(np.maximum(moves, 0.0), 14), window_sum(np.maximum(-moves, 0.0), 14)
     return {
         "rsi_7": rsi(close, 7),
         "rsi_14": rsi_14,
@@ -50,8 +45,9 @@ def _relative_strength(close: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _stochastics(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[str, np.ndarray]:
+def _stochastics(bars: Bars) -> Columns:
     """Lane's %K and %D as shares (0 to 1), Lambert's CCI and Williams' ultimate oscillator."""
+    high, low, close = (price[LOOKBACK - 29 :] for price in (bars.high, bars.low, bars.close))
     lowest = talib.MIN(low, 14)
     k = ratio(close - lowest, talib.MAX(high, 14) - lowest, neutral=0.5)
     typical = (high + low + close) / 3.0
@@ -75,7 +71,7 @@ def _ultimate(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> np.ndarra
     return 100.0 * (4.0 * seven + 2.0 * fourteen + twenty_eight) / 7.0
 
 
-def _convergence(close: np.ndarray, unit: np.ndarray) -> dict[str, np.ndarray]:
+def _convergence(close: np.ndarray, unit: np.ndarray) -> Columns:
     """MACD 12/26/9 and a fast 5/13/5, in ATR."""
     line, signal, histogram = talib.MACD(close, 12, 26, 9)
     _, _, fast_histogram = talib.MACD(close, 5, 13, 5)
@@ -88,10 +84,16 @@ def _convergence(close: np.ndarray, unit: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _rates_of_change(close: np.ndarray) -> dict[str, np.ndarray]:
+def _changes(bars: Bars) -> Columns:
+    close, unit = bars.close[LOOKBACK - 51 :], bars.unit[LOOKBACK - 51 :]
+    return {f"change_{n}_atr": change(close, n) / unit for n in (5, 20, 50)}
+
+
+def _rates_of_change(close: np.ndarray) -> Columns:
     """Blau's TSI (−100 to 100) and Pring's KST (percent) with its distance from its signal line."""
+    recent = close[LOOKBACK - 53 :]
     kst = sum(
-        (weight * window_mean(100.0 * log_return(close, n), smooth))
+        (weight * window_mean(100.0 * log_return(recent, n), smooth))
         for weight, n, smooth in ((1.0, 10, 10), (2.0, 15, 10), (3.0, 20, 10), (4.0, 30, 15))
     )
     return {
@@ -103,18 +105,20 @@ def _rates_of_change(close: np.ndarray) -> dict[str, np.ndarray]:
 
 def _true_strength(close: np.ndarray, long: int, short: int) -> np.ndarray:
     """Blau's true strength index (−100 to 100; 0 at a standstill). Source: Blau (1991), Stocks & Commodities."""
-    moves = np.diff(close, prepend=np.nan)
+    moves = change(close)
     net = talib.EMA(talib.EMA(moves, long), short)
     gross = talib.EMA(talib.EMA(np.abs(moves), long), short)
     return 100.0 * ratio(net, np.where(gross <= STANDSTILL * close, np.inf, gross))
 
 
-def _pressure(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray]:
+def _pressure(bars: Bars) -> Columns:
     """Awesome oscillator, Elder's bull and bear power, balance of power."""
-    open_, high, low, close = arrays(bars, "open", "high", "low", "close")
+    average = talib.EMA(bars.close, 13)[LOOKBACK - 38 :]
+    open_, high, low, close, unit = (
+        series[LOOKBACK - 38 :] for series in (bars.open, bars.high, bars.low, bars.close, bars.unit)
+    )
     middle = (high + low) / 2.0
     awesome = (window_mean(middle, 5) - window_mean(middle, 34)) / unit
-    average = talib.EMA(close, 13)
     return {
         "awesome_atr": awesome,
         "acceleration_atr": awesome - window_mean(awesome, 5),

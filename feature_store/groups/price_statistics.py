@@ -4,9 +4,8 @@ Returns are log returns of closes in units of their own deviation; 0 where nothi
 """
 
 import numpy as np
-import pandas as pd
 
-from feature_store.arrays import arrays, atr_unit, change, earlier, log_return, ratio
+from feature_store.arrays import Bars, Columns, change, earlier, log_return, ratio
 from feature_store.window_moments import (
     window_correlation,
     window_deviation,
@@ -22,17 +21,14 @@ LOOKBACK = 600
 _HORIZONS = (1, 2, 3, 8, 13, 34, 55, 89, 144)
 
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+def compute(bars: Bars) -> Columns:
     """Return the statistical columns of each bar (float64, NaN in warm-up)."""
-    (close,) = arrays(bars, "close")
-    returns = log_return(close)
-    columns = _returns(close, returns) | _shape(returns) | _memory(returns) | _paths(close, returns)
-    columns |= _excursions(bars)
-    return pd.DataFrame(columns, index=bars.index)
+    return _returns(bars) | _shape(bars) | _memory(bars) | _paths(bars) | _excursions(bars)
 
 
-def _returns(close: np.ndarray, returns: np.ndarray) -> dict[str, np.ndarray]:
+def _returns(bars: Bars) -> Columns:
     """Return over each horizon ÷ (deviation of 100 bars × √horizon), and the close's place in its own past."""
+    close, returns = bars.close[LOOKBACK - 200 :], bars.returns[LOOKBACK - 200 :]
     deviation = window_deviation(returns, 100)
     columns = {f"return_{n}": ratio(log_return(close, n), deviation * np.sqrt(n)) for n in _HORIZONS}
     for n in (50, 100, 200):
@@ -41,8 +37,9 @@ def _returns(close: np.ndarray, returns: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _shape(returns: np.ndarray) -> dict[str, np.ndarray]:
+def _shape(bars: Bars) -> Columns:
     """Skewness, kurtosis (normal 3) and the share of rises."""
+    returns = bars.returns[LOOKBACK - 100 :]
     columns = {}
     for n in (20, 50, 100):
         columns[f"skewness_{n}"] = window_moment(returns, n, 3)
@@ -53,8 +50,9 @@ def _shape(returns: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _memory(returns: np.ndarray) -> dict[str, np.ndarray]:
+def _memory(bars: Bars) -> Columns:
     """Autocorrelation; variance ratios (Lo and MacKinlay 1988): over 1 trends, under 1 reverts, 1 if nothing moved."""
+    returns = bars.returns[LOOKBACK - 109 :]
     columns = {f"autocorrelation_{lag}_100": window_correlation(returns, earlier(returns, lag), 100) for lag in (1, 2)}
     columns["autocorrelation_1_30"] = window_correlation(returns, earlier(returns, 1), 30)
     single = window_sum(returns**2, 100)
@@ -64,8 +62,9 @@ def _memory(returns: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _paths(close: np.ndarray, returns: np.ndarray) -> dict[str, np.ndarray]:
+def _paths(bars: Bars) -> Columns:
     """Signed efficiency (Kaufman): net move ÷ path, turns of direction, and the run that is under way."""
+    close, returns = bars.close[LOOKBACK - 101 :], bars.returns[LOOKBACK - 101 :]
     columns = {}
     for n in (10, 50, 100):
         columns[f"efficiency_{n}"] = ratio(change(close, n), window_sum(np.abs(change(close)), n))
@@ -75,10 +74,9 @@ def _paths(close: np.ndarray, returns: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _excursions(bars: pd.DataFrame) -> dict[str, np.ndarray]:
+def _excursions(bars: Bars) -> Columns:
     """Deepest fall and steepest rise of closes inside the window, in ATR."""
-    (close,) = arrays(bars, "close")
-    unit = atr_unit(bars)
+    close, unit = bars.close[LOOKBACK - 100 :], bars.unit[LOOKBACK - 100 :]
     columns = {}
     for n in (20, 100):
         columns[f"deepest_fall_{n}_atr"] = window_drawdown(close, n) / unit

@@ -4,25 +4,22 @@ Distances are in ATR(14). A bar without range has no wicks (0) and closes in its
 """
 
 import numpy as np
-import pandas as pd
 import talib
 
-from feature_store.arrays import arrays, atr_unit, earlier, ratio, true_range
+from feature_store.arrays import Bars, Columns, earlier, ratio
 from feature_store.window_moments import window_mean
 from feature_store.window_order import bars_since_highest, last_swing_high, window_rank
 
 LOOKBACK = 600
 
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+def compute(bars: Bars) -> Columns:
     """Return the range columns of each bar (float64, NaN in warm-up)."""
-    unit = atr_unit(bars)
-    columns = _bar_shape(bars) | _against_previous(bars, unit) | _extremes(bars, unit) | _swings(bars, unit)
-    return pd.DataFrame(columns, index=bars.index)
+    return _bar_shape(bars) | _against_previous(bars) | _extremes(bars) | _swings(bars)
 
 
-def _bar_shape(bars: pd.DataFrame) -> dict[str, np.ndarray]:
-    open_, high, low, close = arrays(bars, "open", "high", "low", "close")
+def _bar_shape(bars: Bars) -> Columns:
+    open_, high, low, close = (price[LOOKBACK - 50 :] for price in (bars.open, bars.high, bars.low, bars.close))
     span = high - low
     upper = ratio(high - np.maximum(open_, close), span)
     lower = ratio(np.minimum(open_, close) - low, span)
@@ -40,9 +37,10 @@ def _bar_shape(bars: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def _against_previous(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray]:
+def _against_previous(bars: Bars) -> Columns:
     """Gaps, overlap, inside and outside bars, higher highs and lower lows."""
-    open_, high, low, close = arrays(bars, "open", "high", "low", "close")
+    open_, high, low, close = (price[LOOKBACK - 21 :] for price in (bars.open, bars.high, bars.low, bars.close))
+    span, unit = bars.true_range[LOOKBACK - 21 :], bars.unit[LOOKBACK - 21 :]
     high_before, low_before = earlier(high, 1), earlier(low, 1)
     gap = (open_ - earlier(close, 1)) / unit
     shared = np.maximum(np.minimum(high, high_before) - np.maximum(low, low_before), 0.0)
@@ -51,7 +49,7 @@ def _against_previous(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndar
     return {
         "gap_atr": gap,
         "gap_size_mean_20_atr": window_mean(np.abs(gap), 20),
-        "true_range_atr": true_range(high, low, close) / unit,
+        "true_range_atr": span / unit,
         "overlap_share": ratio(shared, covered, neutral=1.0),
         "inside_bar": ((high <= high_before) & (low >= low_before)) * 1.0,
         "outside_bar": ((high > high_before) & (low < low_before)) * 1.0,
@@ -60,8 +58,8 @@ def _against_previous(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndar
     }
 
 
-def _extremes(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray]:
-    high, low, close = arrays(bars, "high", "low", "close")
+def _extremes(bars: Bars) -> Columns:
+    high, low, close, unit = (series[LOOKBACK - 200 :] for series in (bars.high, bars.low, bars.close, bars.unit))
     columns = {}
     for n in (20, 50, 100, 200):
         top, bottom = talib.MAX(high, n), talib.MIN(low, n)
@@ -77,9 +75,9 @@ def _extremes(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _swings(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray]:
+def _swings(bars: Bars) -> Columns:
     """Distance from the newest confirmed swing high and low (three bars on either side), in ATR."""
-    high, low, close = arrays(bars, "high", "low", "close")
+    high, low, close, unit = (series[LOOKBACK - 60 :] for series in (bars.high, bars.low, bars.close, bars.unit))
     return {
         "swing_high_distance_atr": (last_swing_high(high, 3, 60) - close) / unit,
         "swing_low_distance_atr": (close + last_swing_high(-low, 3, 60)) / unit,

@@ -4,11 +4,9 @@ Distances and slopes are in ATR(14); 0 in a market that stands still.
 """
 
 import numpy as np
-import pandas as pd
 import talib
-from ta.trend import IchimokuIndicator
 
-from feature_store.arrays import STANDSTILL, arrays, atr_unit, change, earlier, ratio, true_range, whole
+from feature_store.arrays import STANDSTILL, Bars, Columns, change, earlier, ratio, true_range, whole
 from feature_store.window_lines import window_fit, window_residual
 from feature_store.window_moments import window_mean, window_sum
 from feature_store.window_order import bars_since_highest
@@ -16,16 +14,15 @@ from feature_store.window_order import bars_since_highest
 LOOKBACK = 600
 
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+def compute(bars: Bars) -> Columns:
     """Return the trend columns of each bar (float64, NaN in warm-up)."""
-    high, low, close = arrays(bars, "high", "low", "close")
-    unit = atr_unit(bars)
-    columns = _averages(close, unit) | _lines(close, unit)
-    columns |= _directional(high, low, close) | _paths(high, low, close) | _ichimoku(bars, unit)
-    return pd.DataFrame(columns, index=bars.index)
+    columns = _averages(bars) | _lines(bars)
+    columns |= _directional(bars.high, bars.low, bars.close) | _paths(bars) | _ichimoku(bars)
+    return columns
 
 
-def _averages(close: np.ndarray, unit: np.ndarray) -> dict[str, np.ndarray]:
+def _averages(bars: Bars) -> Columns:
+    close, unit = bars.close[LOOKBACK - 220 :], bars.unit[LOOKBACK - 220 :]
     sma = {n: window_mean(close, n) for n in (10, 20, 50, 100, 200)}
     return {
         **{f"close_to_sma_{n}_atr": (close - sma[n]) / unit for n in sma},
@@ -38,8 +35,9 @@ def _averages(close: np.ndarray, unit: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _lines(close: np.ndarray, unit: np.ndarray) -> dict[str, np.ndarray]:
+def _lines(bars: Bars) -> Columns:
     """Least-squares lines: signed R², and the close's distance from the line's end."""
+    close, unit = bars.close[LOOKBACK - 100 :], bars.unit[LOOKBACK - 100 :]
     columns = {}
     for n in (20, 50, 100):
         columns[f"line_{n}_fit"] = window_fit(close, n)
@@ -47,7 +45,7 @@ def _lines(close: np.ndarray, unit: np.ndarray) -> dict[str, np.ndarray]:
     return columns
 
 
-def _directional(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[str, np.ndarray]:
+def _directional(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> Columns:
     """Wilder's directional movement (0 to 100); a bar of a market that stands still has no direction: 0.
 
     Source: Wilder (1978), New Concepts in Technical Trading Systems, ch. 4.
@@ -66,8 +64,9 @@ def _directional(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[s
     }
 
 
-def _paths(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[str, np.ndarray]:
+def _paths(bars: Bars) -> Columns:
     """Aroon, vortex and the vertical horizontal filter."""
+    high, low, close = (price[LOOKBACK - 29 :] for price in (bars.high, bars.low, bars.close))
     up, down = bars_since_highest(high, 26), bars_since_highest(-low, 26)
     span = window_sum(true_range(high, low, close), 14)
     plus = window_sum(np.abs(high - earlier(low, 1)), 14)
@@ -82,14 +81,12 @@ def _paths(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[str, np
     }
 
 
-def _ichimoku(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray]:
+def _ichimoku(bars: Bars) -> Columns:
     """Ichimoku's lines; the cloud over a bar is the one drawn 26 bars before, so it looks at the past alone."""
-    plain = bars[["high", "low", "close"]].reset_index(drop=True)
-    lines = IchimokuIndicator(plain["high"], plain["low"], window1=9, window2=26, window3=52, visual=False)
-    conversion, base = lines.ichimoku_conversion_line().to_numpy(), lines.ichimoku_base_line().to_numpy()
-    span_a, span_b = lines.ichimoku_a().to_numpy(), lines.ichimoku_b().to_numpy()
+    high, low, close, unit = (series[LOOKBACK - 78 :] for series in (bars.high, bars.low, bars.close, bars.unit))
+    conversion, base, span_b = (talib.MIDPRICE(high, low, n) for n in (9, 26, 52))
+    span_a = (conversion + base) / 2.0
     cloud_a, cloud_b = earlier(span_a, 26), earlier(span_b, 26)
-    close = plain["close"].to_numpy()
     return {
         "ichimoku_conversion_to_base_atr": (conversion - base) / unit,
         "ichimoku_close_to_base_atr": (close - base) / unit,

@@ -4,32 +4,29 @@ Levels are in percent of price, the rest are ratios. Where nothing moved, a leve
 """
 
 import numpy as np
-import pandas as pd
 import talib
 
-from feature_store.arrays import STANDSTILL, arrays, atr_unit, change, earlier, log_return, ratio, true_range
+from feature_store.arrays import STANDSTILL, Bars, Columns, change, earlier, ratio
 from feature_store.window_moments import window_correlation, window_deviation, window_mean, window_sum
 from feature_store.window_order import window_ulcer
 
 LOOKBACK = 600
 
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+def compute(bars: Bars) -> Columns:
     """Return the volatility columns of each bar (float64, NaN in warm-up)."""
-    high, low, close = arrays(bars, "high", "low", "close")
-    columns = _ranges(high, low, close) | _deviations(close) | _estimators(bars)
-    columns |= _bands(bars) | _asymmetry(close)
-    return pd.DataFrame(columns, index=bars.index)
+    return _ranges(bars) | _deviations(bars) | _estimators(bars) | _bands(bars) | _asymmetry(bars)
 
 
-def _ranges(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[str, np.ndarray]:
-    span = true_range(high, low, close)
+def _ranges(bars: Bars) -> Columns:
+    high, low, close = bars.high, bars.low, bars.close
+    span = bars.true_range[LOOKBACK - 100 :]
     mean = {n: window_mean(span, n) for n in (5, 20, 100)}
     average_range = talib.EMA(high - low, 9)
     smooth = talib.EMA(average_range, 9)
     quiet = smooth <= STANDSTILL * close
     mass = np.where(quiet, 1.0, ratio(average_range, smooth, neutral=1.0))
-    extent = talib.MAX(high, 14) - talib.MIN(low, 14)
+    extent = talib.MAX(high[LOOKBACK - 100 :], 14) - talib.MIN(low[LOOKBACK - 100 :], 14)
     crossings = ratio(window_sum(span, 14), extent, neutral=np.sqrt(14.0))
     return {
         "atr_14_percent": talib.NATR(high, low, close, 14),
@@ -37,13 +34,13 @@ def _ranges(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> dict[str, n
         "true_range_20_to_100": ratio(mean[20], mean[100], neutral=1.0),
         "mass_25": np.where(np.isnan(mass), np.nan, window_sum(mass, 25)),
         "choppiness_14": 100.0 * np.log10(np.where(crossings == 0.0, 1.0, crossings)) / np.log10(14.0),
-        "ulcer_14": window_ulcer(close, 14),
+        "ulcer_14": window_ulcer(close[LOOKBACK - 14 :], 14),
     }
 
 
-def _deviations(close: np.ndarray) -> dict[str, np.ndarray]:
+def _deviations(bars: Bars) -> Columns:
     """Standard deviation of log returns (percent per bar), ratios of horizons, and the deviation of that deviation."""
-    returns = 100.0 * log_return(close)
+    returns = 100.0 * bars.returns[LOOKBACK - 200 :]
     deviation = {n: window_deviation(returns, n) for n in (10, 20, 50, 100, 200)}
     return {
         **{f"deviation_{n}_percent": deviation[n] for n in (10, 20, 100)},
@@ -54,14 +51,14 @@ def _deviations(close: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _estimators(bars: pd.DataFrame) -> dict[str, np.ndarray]:
+def _estimators(bars: Bars) -> Columns:
     """Range-based deviations over 20 bars (percent per bar), the first also against closes alone.
 
     Sources: Parkinson (1980), J. Business 53; Yang and Zhang (2000), J. Business 73, with the term of Rogers and
     Satchell (1991), Ann. Appl. Probab. 1.
     """
-    open_, high, low, close = arrays(bars, "open", "high", "low", "close")
-    returns = 100.0 * log_return(close)
+    open_, high, low, close = (price[LOOKBACK - 21 :] for price in (bars.open, bars.high, bars.low, bars.close))
+    returns = 100.0 * bars.returns[LOOKBACK - 21 :]
     up, down, inside = (100.0 * np.log(price / open_) for price in (high, low, close))
     overnight = 100.0 * np.log(open_ / earlier(close, 1))
     parkinson = np.sqrt(window_mean((up - down) ** 2, 20) / (4.0 * np.log(2.0)))
@@ -77,11 +74,10 @@ def _estimators(bars: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def _bands(bars: pd.DataFrame) -> dict[str, np.ndarray]:
+def _bands(bars: Bars) -> Columns:
     """Bollinger and Keltner bands: the place inside them, their width, and how tight one lies in the other."""
-    high, low, close = arrays(bars, "high", "low", "close")
+    high, low, close, unit = bars.high, bars.low, bars.close, bars.unit
     deviation, middle = window_deviation(close, 20), window_mean(close, 20)
-    unit = atr_unit(bars)
     range_change = talib.EMA(high - low, 10)
     before = earlier(range_change, 10)
     steady = (range_change <= STANDSTILL * close) | (before <= STANDSTILL * close)
@@ -94,9 +90,9 @@ def _bands(bars: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def _asymmetry(close: np.ndarray) -> dict[str, np.ndarray]:
+def _asymmetry(bars: Bars) -> Columns:
     """Share of variance from falls, share from jumps (Barndorff-Nielsen and Shephard 2004), clustering, leverage."""
-    returns = 100.0 * log_return(close)
+    returns = 100.0 * bars.returns[LOOKBACK - 101 :]
     sizes = np.abs(returns)
     columns = {}
     for n in (20, 100):

@@ -6,10 +6,9 @@ MFI is 50 and a relative volume is 1. Left out of series that have no volume.
 """
 
 import numpy as np
-import pandas as pd
 import talib
 
-from feature_store.arrays import arrays, atr_unit, change, earlier, log_return, ratio, whole
+from feature_store.arrays import Bars, Columns, change, earlier, ratio, whole
 from feature_store.window_moments import (
     window_correlation,
     window_deviation,
@@ -23,21 +22,17 @@ LOOKBACK = 600
 NEEDS_VOLUME = True
 
 
-def compute(bars: pd.DataFrame) -> pd.DataFrame:
+def compute(bars: Bars) -> Columns:
     """Return the volume columns of each bar (float64, NaN in warm-up)."""
-    close, volume = arrays(bars, "close", "volume")
-    unit = atr_unit(bars)
-    columns = _money_flow(bars) | _signed_flow(close, volume) | _relative(volume)
-    columns |= _average_price(bars, unit) | _effort(bars, unit)
-    return pd.DataFrame(columns, index=bars.index)
+    return _money_flow(bars) | _signed_flow(bars) | _relative(bars.volume) | _average_price(bars) | _effort(bars)
 
 
-def _money_flow(bars: pd.DataFrame) -> dict[str, np.ndarray]:
+def _money_flow(bars: Bars) -> Columns:
     """Chaikin money flow (A/D over its own window), the Chaikin oscillator and the money flow index.
 
     Sources: Chaikin in Achelis (1995), Technical Analysis from A to Z; Quong and Soudack (1989), Stocks & Commodities.
     """
-    high, low, close, volume = arrays(bars, "high", "low", "close", "volume")
+    high, low, close, volume = (series[LOOKBACK - 200 :] for series in (bars.high, bars.low, bars.close, bars.volume))
     flow = ratio((close - low) - (high - close), high - low) * volume
     columns = {f"cmf_{n}": ratio(window_sum(flow, n), window_sum(volume, n)) for n in (10, 20, 50)}
     columns["cmf_20_change_5"] = change(columns["cmf_20"], 5)
@@ -58,9 +53,10 @@ def _recent_accumulation(flow: np.ndarray) -> np.ndarray:
     return window_filter(flow, weights)
 
 
-def _signed_flow(close: np.ndarray, volume: np.ndarray) -> dict[str, np.ndarray]:
+def _signed_flow(bars: Bars) -> Columns:
     """OBV and VPT as differences over a window, and returns on quiet against busy bars (NVI, PVI)."""
-    returns, total = log_return(close), {n: window_sum(volume, n) for n in (10, 20, 50)}
+    returns, volume = bars.returns[LOOKBACK - 51 :], bars.volume[LOOKBACK - 51 :]
+    total = {n: window_sum(volume, n) for n in (10, 20, 50)}
     signed = np.sign(returns) * volume
     columns = {f"obv_{n}": ratio(window_sum(signed, n), total[n]) for n in total}
     columns["obv_10_to_50"] = columns["obv_10"] - columns["obv_50"]
@@ -72,25 +68,28 @@ def _signed_flow(close: np.ndarray, volume: np.ndarray) -> dict[str, np.ndarray]
     return columns
 
 
-def _relative(volume: np.ndarray) -> dict[str, np.ndarray]:
+def _relative(volume: np.ndarray) -> Columns:
+    fast, slow = talib.EMA(volume, 12)[LOOKBACK - 100 :], talib.EMA(volume, 26)[LOOKBACK - 100 :]
+    volume = volume[LOOKBACK - 100 :]
     mean = {n: window_mean(volume, n) for n in (5, 20, 100)}
-    slow = talib.EMA(volume, 26)
     return {
         "volume_to_20": ratio(volume, mean[20], neutral=1.0),
         "volume_5_to_20": ratio(mean[5], mean[20], neutral=1.0),
         "volume_20_to_100": ratio(mean[20], mean[100], neutral=1.0),
         "volume_score_50": window_score(volume, 50),
         "volume_variation_50": ratio(window_deviation(volume, 50), window_mean(volume, 50)),
-        "pvo": np.where(mean[100] == 0.0, 0.0, 100.0 * ratio(talib.EMA(volume, 12) - slow, slow)),
+        "pvo": np.where(mean[100] == 0.0, 0.0, 100.0 * ratio(fast - slow, slow)),
     }
 
 
-def _average_price(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray]:
+def _average_price(bars: Bars) -> Columns:
     """Return how far the volume-weighted average price lies from the plain one, in ATR: where business was done.
 
     Without volume in the window the two are one.
     """
-    high, low, close, volume = arrays(bars, "high", "low", "close", "volume")
+    high, low, close, volume, unit = (
+        series[LOOKBACK - 100 :] for series in (bars.high, bars.low, bars.close, bars.volume, bars.unit)
+    )
     typical = (high + low + close) / 3.0
     columns = {}
     for n in (20, 50, 100):
@@ -102,12 +101,14 @@ def _average_price(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray
     return columns
 
 
-def _effort(bars: pd.DataFrame, unit: np.ndarray) -> dict[str, np.ndarray]:
+def _effort(bars: Bars) -> Columns:
     """Effort against result: force index, ease of movement, illiquidity (Amihud 2002), correlation with returns."""
-    high, low, close, volume = arrays(bars, "high", "low", "close", "volume")
-    returns = log_return(close)
-    sizes, relative = np.abs(returns), ratio(volume, window_mean(volume, 50), neutral=1.0)
-    force = talib.EMA(np.where(np.isnan(relative), np.nan, change(close) / unit * relative), 13)
+    relative = ratio(bars.volume, window_mean(bars.volume, 50), neutral=1.0)
+    force = talib.EMA(np.where(np.isnan(relative), np.nan, change(bars.close) / bars.unit * relative), 13)
+    high, low, volume, unit, returns, relative = (
+        series[LOOKBACK - 100 :] for series in (bars.high, bars.low, bars.volume, bars.unit, bars.returns, relative)
+    )
+    sizes = np.abs(returns)
     middle_move = change((high + low) / 2.0) / unit
     ease = window_mean(ratio(middle_move * (high - low) / unit, relative), 14)
     impact = ratio(sizes, volume)

@@ -56,9 +56,19 @@ def bars() -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def gold() -> pd.DataFrame:
+    return _gold(100_000, 106_000)
+
+
+@pytest.fixture(scope="session")
+def gold_over_july() -> pd.DataFrame:
+    """Real bars that cross a change of half-year with the lookback of every group behind them."""
+    return _gold(102_000, 108_000)
+
+
+def _gold(start: int, end: int) -> pd.DataFrame:
     if not GOLD.exists():
         pytest.skip(f"no real bars at {GOLD}")
-    vendor = pd.read_parquet(GOLD).iloc[100_000:106_000]
+    vendor = pd.read_parquet(GOLD).iloc[start:end]
     ts = pd.DatetimeIndex(vendor["timestamp"] + pd.Timedelta(minutes=15), name="ts").as_unit("us")
     real = vendor.drop(columns="timestamp").set_index(ts)
     return real.assign(spread=real["spread"].fillna(0.25).clip(lower=0.25))

@@ -4,13 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_store.arrays import COLUMNS, Bars
 from feature_store.groups import calendar
 
 
 def at(*stamps: str) -> pd.DataFrame:
     """The calendar of bars that close at these UTC stamps."""
     index = pd.DatetimeIndex(pd.to_datetime(stamps, utc=True), name="ts").as_unit("us")
-    return calendar.compute(pd.DataFrame({"close": 1.0}, index=index))
+    bars = Bars.of(pd.DataFrame(1.0, index=index, columns=list(COLUMNS)))
+    return pd.DataFrame(calendar.compute(bars), index=index)
 
 
 def test_london_opens_at_eight_of_its_own_clock_in_winter_and_summer():

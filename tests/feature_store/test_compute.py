@@ -8,6 +8,8 @@ import pytest
 
 import feature_store
 from feature_store import GROUPS, compute, lookback
+from feature_store.arrays import Bars, Columns
+from feature_store.compute import table
 from market.errors import DataError, UsageError
 from market.timeframe import TIMEFRAMES
 
@@ -58,7 +60,7 @@ def test_the_bars_cross_a_half_year_so_that_there_are_two_chunks(bars):
 def test_chunks_give_what_one_piece_gives_within_one_float32_step(bars, features):
     """The second chunk starts at 1 July; each group in one piece has seen all bars since March."""
     for name in GROUPS:
-        whole = GROUPS[name].compute(bars).add_prefix(f"{name}__").astype(np.float32)
+        whole = table(bars, name, QUARTER_HOUR).astype(np.float32)
         chunked = features[whole.columns]
         july = chunked.index > pd.Timestamp("2024-07-01", tz="UTC")
         step = np.spacing(np.abs(whole[july])) + 1e-9 * whole[july].std().to_numpy(np.float32)
@@ -95,6 +97,15 @@ def test_the_bars_are_left_as_they_were(bars):
     before = bars.copy()
     compute(bars.iloc[:1000])
     pd.testing.assert_frame_equal(bars, before)
+
+
+def test_a_half_year_of_sparser_bars_is_read_as_the_timeframe_of_the_whole(generate):
+    bars = generate(20_000)
+    july = int((bars.index < "2024-07-01").sum())
+    sparse = pd.concat([bars.iloc[:july:4], bars.iloc[july:]])
+    found = compute(sparse, ["context"])
+    assert list(found.columns) == list(compute(bars.iloc[:50], ["context"]).columns)
+    assert np.isfinite(found.iloc[lookback(["context"], QUARTER_HOUR) - 1 :]).all(axis=None)
 
 
 @pytest.mark.parametrize("rows", [2, 3, 20])
@@ -142,9 +153,9 @@ def test_stamps_out_of_order_or_without_a_zone_are_refused(bars):
 
 
 def test_a_group_that_yields_an_infinity_is_stopped(bars, monkeypatch):
-    def divides(some: pd.DataFrame) -> pd.DataFrame:
+    def divides(some: Bars) -> Columns:
         with np.errstate(divide="ignore"):
-            return pd.DataFrame({"per_volume": 1.0 / some["volume"]})
+            return {"per_volume": 1.0 / some.volume}
 
     monkeypatch.setattr(GROUPS["calendar"], "compute", divides)
     with pytest.raises(DataError, match=r"Feature calendar__per_volume at .* is inf"):
@@ -152,4 +163,4 @@ def test_a_group_that_yields_an_infinity_is_stopped(bars, monkeypatch):
 
 
 def test_the_room_exports_the_names_other_programs_use():
-    assert set(feature_store.__all__) == {"GROUPS", "compute", "groups_for", "lookback"}
+    assert set(feature_store.__all__) == {"GROUPS", "compute", "groups_for", "latest", "lookback"}

@@ -4,11 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_store.arrays import Bars
 from feature_store.groups import context
 from market.errors import DataError
-from market.timeframe import DAY, TIMEFRAMES
+from market.timeframe import DAY, TIMEFRAMES, resample
 
 QUARTER_HOUR, HOUR = TIMEFRAMES["15T"], TIMEFRAMES["1H"]
+
+
+def seen_from(bars: pd.DataFrame) -> pd.DataFrame:
+    """The columns of the rows that have the declared bars behind them."""
+    columns = context.compute(Bars.of(bars))
+    return pd.DataFrame(columns, index=bars.index[context.LOOKBACK["15T"] - 1 :])
 
 
 @pytest.mark.parametrize(
@@ -42,20 +49,19 @@ def last_completed_hour(bars: pd.DataFrame, ts: pd.Timestamp) -> pd.DataFrame:
 
 
 def test_each_row_carries_the_newest_hour_that_has_ended(bars):
-    found = context.compute(bars)
-    for row in range(3000, 3120):
-        ts = bars.index[row]
+    found = seen_from(bars)
+    for ts in found.index[900:1020]:
         hour = last_completed_hour(bars, ts)
         span = hour["high"].max() - hour["low"].min()
         place = (hour["close"].iloc[-1] - hour["low"].min()) / span if span else 0.5
         assert hour.index[-1] <= ts
-        assert found["1H_close_place"].iloc[row] == pytest.approx(place, abs=1e-12)
+        assert found.loc[ts, "1H_close_place"] == pytest.approx(place, abs=1e-12)
 
 
 def test_the_hour_that_ends_with_the_row_is_known_and_the_one_under_way_is_not(bars):
-    found = context.compute(bars)["1H_close_place"]
-    hours = found.groupby(bars.index.floor("1h")).agg(["nunique", "count"])
-    assert (hours["nunique"].iloc[100:] == 1).all(), "from :00 to :45 a row sees one and the same hour"
+    found = seen_from(bars)["1H_close_place"]
+    hours = found.groupby(found.index.floor("1h")).nunique()
+    assert (hours == 1).all(), "from :00 to :45 a row sees one and the same hour"
 
 
 def test_indicators_of_an_hour_by_hand(bars):
@@ -71,20 +77,31 @@ def test_indicators_of_an_hour_by_hand(bars):
             / ranges.rolling(20).mean(),
         }
     )
-    known = expected[expected.index.isin(bars.index)].iloc[50:]
-    found = context.compute(bars).loc[known.index, known.columns]
+    found = seen_from(bars)
+    known = expected[expected.index.isin(found.index)]
+    found = found.loc[known.index, known.columns]
     np.testing.assert_allclose(found, known, rtol=1e-7, atol=1e-9)
 
 
 def test_since_close_is_the_way_gone_since_the_coarse_bar_ended(bars):
-    found = context.compute(bars)["1H_since_close_atr"]
-    on_the_hour = bars.index.minute == 0
-    assert (found[on_the_hour].iloc[50:] == 0.0).all()
-    assert (found[~on_the_hour].iloc[200:] != 0.0).mean() > 0.9
+    found = seen_from(bars)["1H_since_close_atr"]
+    on_the_hour = found.index.minute == 0
+    assert (found[on_the_hour] == 0.0).all()
+    assert (found[~on_the_hour] != 0.0).mean() > 0.9
+
+
+@pytest.mark.parametrize("coarse", context.coarser(QUARTER_HOUR), ids=lambda coarse: coarse.name)
+def test_coarse_bars_are_those_that_resampling_makes(coarse, bars):
+    found = seen_from(bars)
+    for ts in found.index[::317]:
+        last = resample(bars.loc[:ts], coarse).iloc[-1]
+        span = last["high"] - last["low"]
+        assert found.loc[ts, f"{coarse.name}_close_place"] == ((last["close"] - last["low"]) / span if span else 0.5)
+        assert found.loc[ts, f"{coarse.name}_body_share"] == ((last["close"] - last["open"]) / span if span else 0.0)
 
 
 def test_where_the_day_does_not_fit_its_window_is_shorter_and_says_so(generate):
-    five, one = (context.compute(generate(500, minutes=minutes)) for minutes in (5, 1))
+    five, one = (context.compute(Bars.of(generate(500, minutes=minutes))) for minutes in (5, 1))
     assert "D_rsi_8" in five
     assert [column for column in one if column.startswith("D_")] == [
         "D_body_share",
@@ -94,10 +111,10 @@ def test_where_the_day_does_not_fit_its_window_is_shorter_and_says_so(generate):
 
 
 def test_daily_bars_have_no_context(generate):
-    assert context.compute(generate(500, minutes=1440)).shape[1] == 0
+    assert context.compute(Bars.of(generate(500, minutes=1440))) == {}
     assert context.coarser(DAY) == ()
 
 
 def test_bars_of_no_timeframe_are_refused(generate):
     with pytest.raises(DataError, match="7 minutes apart"):
-        context.compute(generate(100, minutes=7))
+        context.compute(Bars.of(generate(100, minutes=7)))

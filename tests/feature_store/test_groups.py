@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from feature_store import GROUPS, groups_for, lookback
+from feature_store.arrays import Bars
 from feature_store.causality import check, tail_check
 from feature_store.compute import by_ts, table
 from market.timeframe import TIMEFRAMES, infer
@@ -40,12 +41,26 @@ def test_nothing_that_comes_later_changes_a_row(name, bars):
 
 @every_group
 def test_columns_are_plain_numbers_under_plain_names(name, bars):
-    bare = GROUPS[name].compute(by_ts(bars))
-    assert (bare.dtypes == np.float64).all()
-    assert bare.index.equals(bars.index)
-    assert bare.columns.is_unique
-    assert all(column.isidentifier() or column[0].isdigit() for column in bare.columns)
-    assert not any("__" in column for column in bare.columns)
+    bare = GROUPS[name].compute(Bars.of(bars))
+    assert all(values.dtype == np.float64 and values.ndim == 1 for values in bare.values())
+    assert all(column.isidentifier() or column[0].isdigit() for column in bare)
+    assert not any("__" in column for column in bare)
+
+
+@every_group
+def test_columns_end_with_the_last_bar_and_reach_back_to_the_first_row_that_counts(name, bars):
+    counted = len(bars) - lookback([name], QUARTER_HOUR) + 1
+    assert all(counted <= len(values) <= len(bars) for values in GROUPS[name].compute(Bars.of(bars)).values())
+
+
+@every_group
+def test_a_group_leaves_the_bars_that_it_shares_with_others_as_they_were(name, bars):
+    shared = Bars.of(bars)
+    derived = {"unit": shared.unit.copy(), "returns": shared.returns.copy(), "true_range": shared.true_range.copy()}
+    GROUPS[name].compute(shared)
+    pd.testing.assert_frame_equal(shared.frame, bars)
+    for series, values in derived.items():
+        np.testing.assert_array_equal(getattr(shared, series), values)
 
 
 @every_group
@@ -132,7 +147,7 @@ def test_every_timeframe_keeps_the_contract(timeframe, generate):
 @every_timeframe
 def test_no_timeframe_has_fewer_than_180_features(timeframe, generate):
     series = generate(300, minutes=timeframe.minutes)
-    assert sum(GROUPS[name].compute(series).shape[1] for name in GROUPS) >= 180
+    assert sum(len(GROUPS[name].compute(Bars.of(series))) for name in GROUPS) >= 180
 
 
 def test_groups_that_need_volume_are_left_out_without_it():
@@ -143,8 +158,9 @@ def test_groups_that_need_volume_are_left_out_without_it():
 
 def test_groups_that_do_not_need_volume_do_not_read_it(bars):
     for name in groups_for(has_volume=False):
-        without = GROUPS[name].compute(bars.assign(volume=0.0))
-        pd.testing.assert_frame_equal(without, GROUPS[name].compute(bars))
+        without = GROUPS[name].compute(Bars.of(bars.assign(volume=0.0)))
+        for column, values in GROUPS[name].compute(Bars.of(bars)).items():
+            np.testing.assert_array_equal(without[column], values)
 
 
 def test_lookback_is_that_of_the_longest_group_asked_for():

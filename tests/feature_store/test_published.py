@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import talib
 
-from feature_store.arrays import whole
+from feature_store.arrays import Bars, whole
 from feature_store.groups import momentum, trend, volume
 
 # QQQQ, December 2009 to February 2010.
@@ -39,10 +39,11 @@ MFI_BARS = [
 MFI_14 = [49.46631, 45.10974, 36.27215, 28.40665]
 
 
-def as_bars(rows: list[tuple[float, ...]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["high", "low", "close", "volume"])
+def as_bars(rows: list[tuple[float, ...]]) -> Bars:
+    """The rows as bars, after as many bars like the first that every row is one that counts."""
+    table = pd.DataFrame(rows[:1] * volume.LOOKBACK + rows, columns=["high", "low", "close", "volume"])
     index = pd.date_range("2025-01-01", periods=len(table), freq="D", tz="UTC", name="ts")
-    return table.assign(open=table["close"], spread=0.1).set_index(index)
+    return Bars.of(table.assign(open=table["close"], spread=0.1).set_index(index))
 
 
 def test_rsi_is_wilders():
@@ -55,7 +56,7 @@ def test_rsi_of_a_market_that_stands_still_is_neutral():
 
 
 def test_money_flow_index_is_quongs_and_soudacks():
-    found = volume.compute(as_bars(MFI_BARS))["mfi_14"].to_numpy()
+    found = volume.compute(as_bars(MFI_BARS))["mfi_14"][-len(MFI_BARS) :]
     np.testing.assert_allclose(found[14:], MFI_14, atol=2e-3)
 
 
@@ -63,37 +64,38 @@ def test_chaikin_money_flow_by_hand():
     """Twenty bars that close at their high push with all their volume, then twenty at their low with half as much."""
     rows = [(2.0, 1.0, 2.0, 100.0)] * 20 + [(2.0, 1.0, 1.0, 50.0)] * 10
     found = volume.compute(as_bars(rows))
-    assert found["cmf_20"].iloc[19] == 1.0
-    assert found["cmf_20"].iloc[29] == pytest.approx((10 * 100 - 10 * 50) / (10 * 100 + 10 * 50))
-    assert found["cmf_10"].iloc[29] == -1.0
+    assert found["cmf_20"][-11] == 1.0
+    assert found["cmf_20"][-1] == pytest.approx((10 * 100 - 10 * 50) / (10 * 100 + 10 * 50))
+    assert found["cmf_10"][-1] == -1.0
 
 
 def test_macd_is_the_distance_of_two_averages_in_atr(bars):
     close = bars["close"].to_numpy()
     line, _, histogram = talib.MACD(close, 12, 26, 9)
     atr = talib.ATR(bars["high"].to_numpy(), bars["low"].to_numpy(), close, 14)
-    found = momentum.compute(bars)
-    np.testing.assert_allclose(found["macd_atr"].iloc[100:], (line / atr)[100:], rtol=1e-12)
-    np.testing.assert_allclose(found["macd_histogram_atr"].iloc[100:], (histogram / atr)[100:], rtol=1e-12)
+    found = momentum.compute(Bars.of(bars))
+    np.testing.assert_allclose(found["macd_atr"][100:], (line / atr)[100:], rtol=1e-12)
+    np.testing.assert_allclose(found["macd_histogram_atr"][100:], (histogram / atr)[100:], rtol=1e-12)
 
 
 def test_directional_movement_is_talibs_on_whole_prices(bars):
     prices = [whole(bars[name].to_numpy()) for name in ("high", "low", "close")]
-    found = trend.compute(bars)
-    np.testing.assert_allclose(found["adx_14"].iloc[27:], talib.ADX(*prices, 14)[27:], rtol=1e-9)
+    found = trend.compute(Bars.of(bars))
+    np.testing.assert_allclose(found["adx_14"][27:], talib.ADX(*prices, 14)[27:], rtol=1e-9)
     difference = talib.PLUS_DI(*prices, 14) - talib.MINUS_DI(*prices, 14)
-    np.testing.assert_allclose(found["di_difference_14"].iloc[27:], difference[27:], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(found["di_difference_14"][27:], difference[27:], rtol=1e-9, atol=1e-9)
 
 
 def test_cci_ultimate_and_stochastic_are_talibs(bars):
     high, low, close = (bars[name].to_numpy() for name in ("high", "low", "close"))
-    found = momentum.compute(bars).iloc[200:]
-    moves = bars["high"].rolling(7).max().iloc[200:] > bars["low"].rolling(7).min().iloc[200:]
+    rows = slice(momentum.LOOKBACK - len(bars), None)
+    found = {name: values[rows] for name, values in momentum.compute(Bars.of(bars)).items()}
+    moves = (bars["high"].rolling(7).max() > bars["low"].rolling(7).min()).to_numpy()[rows]
     np.testing.assert_allclose(
-        found["cci_20"][moves], talib.CCI(high, low, close, 20)[200:][moves], rtol=1e-6, atol=1e-6
+        found["cci_20"][moves], talib.CCI(high, low, close, 20)[rows][moves], rtol=1e-6, atol=1e-6
     )
     np.testing.assert_allclose(
-        found["ultimate"][moves], talib.ULTOSC(high, low, close, 7, 14, 28)[200:][moves], rtol=1e-6
+        found["ultimate"][moves], talib.ULTOSC(high, low, close, 7, 14, 28)[rows][moves], rtol=1e-6
     )
-    k = talib.STOCHF(high, low, close, 14, 1)[0][200:] / 100.0
+    k = talib.STOCHF(high, low, close, 14, 1)[0][rows] / 100.0
     np.testing.assert_allclose(found["stochastic_14"][moves], k[moves], rtol=1e-9, atol=1e-12)

@@ -67,6 +67,21 @@ def test_a_tail_of_one_window_gives_the_same_bits(name):
         assert kernel(X[i + 1 - WINDOW : i + 1], WINDOW)[-1] == full[i]
 
 
+KERNELS = {name: kernel for name, (kernel, _) in REFERENCES.items()}
+KERNELS["window_correlation"] = lambda x, n: window_moments.window_correlation(x, np.sin(x), n)
+KERNELS["window_filter"] = lambda x, n: window_moments.window_filter(x, 0.9 ** np.arange(n))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("window", [WINDOW, window_moments.BLOCK + 4])
+def test_where_a_block_of_rows_ends_changes_no_bit(name, window):
+    values = np.cumsum(RANDOM.normal(size=window + 2 * window_moments.BLOCK + 20)) + 100.0
+    full = KERNELS[name](values, window)
+    assert np.isfinite(full[window - 1 :]).all()
+    for row in (0, 1, 254, 255, 256, 257, 511, 512, len(values) - window):
+        assert KERNELS[name](values[row : row + window], window)[-1] == full[row + window - 1]
+
+
 @pytest.mark.parametrize(
     "name", sorted(set(REFERENCES) - {"window_sum", "window_mean", "window_highest", "window_rank"})
 )
