@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from market.atr import atr
+from market.atr import wilder
 from market.compiled import compiled
 from market.timeframe import Timeframe, infer
 
@@ -71,7 +71,7 @@ class Bars:
 
         Dividing by it gives 0 ATR there, instead of the quotient of two vanishing numbers.
         """
-        unit = atr(pd.DataFrame(self._values.T, columns=_NAMES, copy=False))
+        unit = wilder(self.high, self.low, self.close)
         return np.where(unit <= STANDSTILL * self.close, np.inf, unit)
 
     @cached_property

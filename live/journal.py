@@ -184,9 +184,10 @@ class Journal:
         """Return the number of the last execution, 0 where there is none."""
         return self._one("SELECT ifnull(max(number), 0) FROM executions")[0]
 
-    def last_execution_of(self, series: str) -> Execution | None:
-        """Return the last execution of a series, None where there is none."""
-        found = self._one(f"{_EXECUTION} WHERE series = ? ORDER BY number DESC LIMIT 1", series)
+    def last_execution_of(self, series: str, client_id: str | None = None) -> Execution | None:
+        """Return the last execution of a series, or of one order of it, None where there is none."""
+        condition = "series = ?1 AND (?2 IS NULL OR client_id = ?2) ORDER BY number DESC LIMIT 1"
+        found = self._one(f"{_EXECUTION} WHERE {condition}", series, client_id)
         return None if found is None else as_row(Execution, found)
 
     def executions(self, series: str | None = None) -> list[Execution]:
@@ -221,6 +222,10 @@ class Journal:
     def orders_of(self, signal_id: str) -> list[tuple[Order, str]]:
         """Return the orders that were intended for a decision, with their states, by time."""
         return self._orders("signal_id = ? ORDER BY decided, client_id", signal_id)
+
+    def last_entry_of(self, series: str) -> tuple[Order, str] | None:
+        """Return the last order that was to open a position of `series`, with its state, None where there is none."""
+        return next(iter(self._orders("series = ? AND side <> 0 ORDER BY decided DESC LIMIT 1", series)), None)
 
     def orders(self) -> list[tuple[Order, str]]:
         """Return every order ever intended with its state, by time."""

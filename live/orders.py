@@ -119,8 +119,8 @@ class OrderDesk:
     def reconcile(self, now: int, entries: bool = True) -> list[str]:
         """Settle what was open when the runner stopped, and return how broker and journal still differ, in sentences.
 
-        `entries` as in `resolve`.         Raises UnavailableError where the broker does not answer, for that is not "flat"; HaltError where its
-        executions have a hole.
+        `entries` is as in `resolve`. Raises UnavailableError where the broker does not answer, for that is not "flat";
+        HaltError where its executions have a hole.
         """
         failpoint("in_reconcile")
         try:
@@ -189,7 +189,7 @@ class OrderDesk:
             return state
         if found is not None:
             return self._journal.record_state(order.client_id, found, now, "found")
-        if now - order.decided > self._validity:
+        if abs(now - order.decided) > self._validity:  # also where the clock was set back meanwhile
             return self._journal.record_state(order.client_id, "expired", now, "unknown to the broker, and too late")
         if order.side != 0 and not entries:
             return self._journal.record_state(order.client_id, "expired", now, "unknown to the broker, and restricted")

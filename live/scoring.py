@@ -43,6 +43,7 @@ class BundleScorer:
 
     def __init__(self, bundle: Bundle, timeframe: Timeframe) -> None:
         self._model = bundle.model
+        self._timeframe = timeframe
         self._groups = sorted({name.partition("__")[0] for name in self._model.features})
         self._columns = pd.Index([])
         self._positions = np.array([], dtype=np.int64)
@@ -52,7 +53,7 @@ class BundleScorer:
         """Return the score of the last of `bars`; without an answer where fewer than `bars_needed` stand there."""
         if len(bars) < self.bars_needed:
             return NO_SCORE
-        features = feature_store.latest(bars.iloc[-self.bars_needed :], self._groups)
+        features = feature_store.latest(bars, self._groups, self._timeframe)
         p = self._model.probabilities(np.ascontiguousarray(features.to_numpy()[:, self._places(features.columns)]))
         score = ensemble.scores(p, self._model.outcomes)
         return Scored(*p[0].tolist(), *(float(values[0]) for values in score.values()))

@@ -69,7 +69,7 @@ def trade(
     tell: Callable[[str], None],
 ) -> Ended:
     """Trade the champions of `home` on stored bars until they end (`once`) or `stop`; start anew for a new champion."""
-    with held(home):
+    with held(home), _signalled(lambda *_: restriction.request(home, Level.BLOCK, "runner", "SIGUSR1")):
         journal = Journal.open(home / "journal.db", settings.live_account().name)
         with contextlib.closing(journal):
             number = journal.begin_session(MODE, time.time_ns() // 1000)
@@ -201,21 +201,32 @@ def _session(
     record = _record_sha256(home)
     with contextlib.closing(assembly.paper_broker(home, models)) as broker:
         desk = assembly.assembled(home, models, journal, broker, feed, after, settings.live_account(), expected, tell)
-        signal.signal(signal.SIGUSR1, desk.restriction.on_signal)
-        desk.trader.start(feed.now(max(decided.values(), default=0)))
         decisions = orders = 0
-        for event in feed.events():
-            row = desk.trader.on(event)
-            decisions += row is not None
-            if row is not None and row.side != 0:
-                orders += 1
-                side = "buy" if row.side > 0 else "sell"
-                tell(f"{row.signal_id}: {side} {row.size:g} lots at the next open, score {row.score:.4f}.")
-            if isinstance(event, Silence) and _record_sha256(home) != record:
-                break
-            if stop():
-                break
+        with _signalled(desk.restriction.on_signal, desk.restriction.standing):
+            desk.trader.start(feed.now(max(decided.values(), default=0)))
+            for event in feed.events():
+                row = desk.trader.on(event)
+                decisions += row is not None
+                if row is not None and row.side != 0:
+                    orders += 1
+                    side = "buy" if row.side > 0 else "sell"
+                    tell(f"{row.signal_id}: {side} {row.size:g} lots at the next open, score {row.score:.4f}.")
+                if isinstance(event, Silence) and _record_sha256(home) != record:
+                    break
+                if stop():
+                    break
         return _ended(desk, models, decisions, orders)
+
+
+@contextlib.contextmanager
+def _signalled(handler: Callable[..., Any], last: Callable[[], Any] = lambda: None) -> Iterator[None]:
+    """Let SIGUSR1 call `handler` inside the block; `last` is called when no signal can be missed any more."""
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        last()
 
 
 def _ended(desk: Desk, models: dict[str, Model], decisions: int, orders: int) -> Ended:

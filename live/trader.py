@@ -170,12 +170,13 @@ class Trader:
 
     def _lacking(self, series: str) -> str:
         """Return what the broker has not told yet of a series that it holds nothing of, or an empty string."""
-        last = self._journal.last_execution_of(series)
+        last, entered = self._journal.last_execution_of(series), self._journal.last_entry_of(series)
         if last is not None and last.kind == "open":
             return f"the broker holds nothing, and has not told how {last.client_id} was closed"
-        if waiting := [order for order, _ in self._journal.working_orders() if order.series == series]:
-            return f"the broker holds nothing, and has not told what became of {waiting[0].client_id}"
-        return ""
+        if entered is None or entered[1] not in ("working", "filled", "closed"):
+            return ""
+        told = self._journal.last_execution_of(series, entered[0].client_id)
+        return "" if told else f"the broker holds nothing, and has not told what became of {entered[0].client_id}"
 
     def _entry(self, model: Model, seen: Observation, latest: Tape, risk: Risk) -> Ruling:
         account = self.books.account

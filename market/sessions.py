@@ -69,7 +69,7 @@ def trading_day(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
     The day ends at the roll: a bar that closes at 17:00 New York belongs to that day, the next one to the following.
     """
     hours = _hours(market)
-    local = _local(_utc(ts) - 1, hours.zone)
+    local = zone_clock(_utc(ts) - 1, hours.zone)
     shift = (1440 - hours.roll_minute) % 1440
     return (local + shift * _MINUTE) // _DAY
 
@@ -82,7 +82,7 @@ def swap_nights(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
     hours = _hours(market)
     if hours.triple_weekday is None or len(ts) == 0:
         return np.zeros(len(ts))
-    rolled = (_local(_utc(ts), hours.zone) - hours.roll_minute * _MINUTE) // _DAY
+    rolled = (zone_clock(_utc(ts), hours.zone) - hours.roll_minute * _MINUTE) // _DAY
     week = np.array([3.0 if weekday == hours.triple_weekday else float(weekday < 5) for weekday in range(7)])
     within, weeks = (rolled + _FIRST_WEEKDAY) % 7, (rolled + _FIRST_WEEKDAY) // 7
     upto = weeks * week.sum() + np.cumsum(week)[within]
@@ -96,8 +96,11 @@ def session(ts: pd.DatetimeIndex) -> np.ndarray:
     (17:00 New York) until London opens.
     """
     before_close = _utc(ts) - 1
-    new_york, _ = _local_clock(before_close, NEW_YORK)
-    london, _ = _local_clock(before_close, LONDON)
+    return session_at(_local_clock(before_close, LONDON)[0], _local_clock(before_close, NEW_YORK)[0])
+
+
+def session_at(london: np.ndarray, new_york: np.ndarray) -> np.ndarray:
+    """Return the session of instants whose minute of the day on the clocks of London and New York is given."""
     in_new_york = (new_york >= 8 * 60) & (new_york < 17 * 60)
     in_london = (london >= 8 * 60) & (new_york < 8 * 60)
     return np.select([in_new_york, in_london], [3, 2], default=1).astype(np.int8)
@@ -114,7 +117,7 @@ def _utc(ts: pd.DatetimeIndex) -> np.ndarray:
     return pd.DatetimeIndex(ts).as_unit("us").asi8
 
 
-def _local(utc: np.ndarray, zone: str) -> np.ndarray:
+def zone_clock(utc: np.ndarray, zone: str) -> np.ndarray:
     """Return what the clock of `zone` shows, in microseconds since it showed 1970."""
     if zone == "UTC":
         return utc
@@ -143,5 +146,5 @@ def _offset_at(ts: pd.DatetimeIndex, zone: str) -> np.ndarray:
 
 def _local_clock(utc: np.ndarray, zone: str) -> tuple[np.ndarray, np.ndarray]:
     """Return minute of the day and weekday (Monday 0) on the clock of `zone`."""
-    local = _local(utc, zone)
+    local = zone_clock(utc, zone)
     return local // _MINUTE % 1440, (local // _DAY + _FIRST_WEEKDAY) % 7

@@ -191,8 +191,7 @@ def parity(as_json: bool, **options: Any) -> None:
 
     found = comparison.of_run(**options, screen=screen.Screen())
     screen.show(found, as_json, screen.parity)
-    if found["first_divergence"] is not None:
-        sys.exit(GateError.exit_code)
+    sys.exit(comparison.exit_code(found))
 
 
 @assay.command()

@@ -20,12 +20,12 @@ from registry import record as records
 _LATEST = 3
 
 
-def explain(signal_id: str) -> dict[str, Any]:
-    """Return everything about the decision `signal_id`, from the runner's journal or a replay's.
+def explain(signal_id: str, home: Path | None = None) -> dict[str, Any]:
+    """Return everything about the decision `signal_id`, from the runner's journal of `home` or a replay's.
 
     Raises UsageError for an unknown id, with the latest ones there are.
     """
-    home = settings.home()
+    home = settings.home() if home is None else home
     path, decision = _found(home, signal_id)
     root = path.parent
     with contextlib.closing(Journal.read(path)) as journal:
@@ -64,10 +64,11 @@ def _found(home: Path, signal_id: str) -> tuple[Path, Decision]:
 def _model(home: Path, decision: Decision) -> dict[str, Any]:
     """Return the bundle that decided, and the record of its promotion where it is the champion."""
     told: dict[str, Any] = {"bundle_sha256": decision.bundle_sha256, "run_id": None, "version": None, "serial": None}
-    with contextlib.suppress(AssayError):
-        record = records.production(home).get(decision.series, {})
-        if record.get("bundle_sha256") == decision.bundle_sha256:
-            told |= {name: record.get(name) for name in ("run_id", "version", "serial")}
+    for root in (home, home / "demo"):
+        with contextlib.suppress(AssayError):
+            record = records.production(root).get(decision.series, {})
+            if record.get("bundle_sha256") == decision.bundle_sha256:
+                told |= {name: record.get(name) for name in ("run_id", "version", "serial")}
     return told
 
 

@@ -15,7 +15,7 @@ from live.journal import Journal
 from live.model import Model
 from live.parity import Parity
 from market import settings
-from market.errors import UnavailableError
+from market.errors import GateError, UnavailableError
 from pipeline.screen import Screen
 from registry import champion, runs
 from registry.card import Card
@@ -29,9 +29,13 @@ def of_run(
     overlay: bool,
     journal: Path | None,
     screen: Screen,
+    home: Path | None = None,
 ) -> dict[str, Any]:
-    """Replay a run, or take the `journal` of an earlier replay, and compare it with the backtest on the stored bars."""
-    home = settings.home()
+    """Replay a run, or take the `journal` of an earlier replay, and compare it with the backtest on the stored bars.
+
+    Run and bars are those of `home` (default: `ASSAY_HOME`).
+    """
+    home = home or settings.home()
     card = runs.find_run(home, run_id)
     if journal is None:
         start, end = (None if day is None else pd.Timestamp(day, tz="UTC") for day in (start_date, end_date))
@@ -53,6 +57,11 @@ def of_run(
         "first_divergence": _told(found),
         "refusals": reference.refusals,
     }
+
+
+def exit_code(answer: dict[str, Any]) -> int:
+    """Return the exit code of a comparison: 0 where nothing differs, else that of a gate that said no."""
+    return 0 if answer["first_divergence"] is None else GateError.exit_code
 
 
 def against_backtest(home: Path, card: Card, journal: Path, overlay: bool) -> tuple[Parity, Result]:

@@ -170,7 +170,7 @@ def parity(console: Console, answer: Mapping[str, Any]) -> None:
     share = f"{answer['matched']:,} of {answer['total']:,} trades are the same in every field"
     console.print(f"[{'green' if same else 'red'}]{share}[/], over {answer['bars']:,} bars of {answer['series']}")
     if answer["scores_differing"]:
-        console.print(f"{answer['scores_differing']:,} scores differ (in the sixth decimal, by a feature's last bit)")
+        console.print(f"{answer['scores_differing']:,} of {answer['bars']:,} scores differ")
     if one := answer["first_divergence"]:
         told = (
             f"First divergence: {one['what']} at {one['ts']}: {one['field']} {one['live']} live, {one['backtest']} in"
@@ -183,7 +183,8 @@ def explained(console: Console, answer: Mapping[str, Any]) -> None:
     """Print how a decision came about."""
     decision, model, again = answer["decision"], answer["model"], answer["again"]
     said = {1: "buy", -1: "sell", 0: "no order"}[decision["side"]]
-    console.print(f"[bold]{escape(answer['signal_id'])}[/] ({answer['mode']}): {said}, {escape(decision['reason'])}")
+    why = "" if decision["side"] else f", {escape(decision['reason'])}"
+    console.print(f"[bold]{escape(answer['signal_id'])}[/] ({answer['mode']}): {said}{why}")
     table = Table("", "", box=None, pad_edge=False, show_header=False)
     prices = " ".join(f"{name} {decision[name]:g}" for name in ("open", "high", "low", "close", "volume", "spread"))
     rows = {
@@ -196,7 +197,7 @@ def explained(console: Console, answer: Mapping[str, Any]) -> None:
         "probabilities": ", ".join(f"{name[2:]} {decision[name]:.6f}" for name in ("p_down", "p_flat", "p_up")),
         "score": f"{decision['score']:.6f}, confidence {decision['confidence']:.6f}, expected net R "
         f"{decision['expected_r_long']:+.6f} long, {decision['expected_r_short']:+.6f} short",
-        "decision": f"{said}: {decision['detail'] or decision['reason']}{' (overlay)' * decision['overlay']}",
+        "decision": f"{said}{why} {decision['detail']}{' (overlay)' * decision['overlay']}",
         "account": f"equity {decision['equity']:,.2f}, cash {decision['cash']:,.2f}, peak {decision['peak']:,.2f}, "
         f"{decision['day_trades']} trades today",
     }

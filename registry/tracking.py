@@ -51,7 +51,7 @@ def log_run(
     the run and `card.md`; `files` go to `bundle/`, `plots` (by name, without suffix) to `plots/*.png`. Metrics that are
     not finite are left out. If anything fails, the run is marked FAILED, or KILLED on an interrupt, and it is raised.
     """
-    with _writing(home) as client, _run(client, home, card) as run_id:
+    with opened(home) as client, _run(client, home, card) as run_id:
         card = card.model_copy(update={"run_id": run_id})
         _log_values(client, run_id, card, markdown, parameters or {})
         with tempfile.TemporaryDirectory(prefix="assay-run-") as folder:
@@ -68,7 +68,7 @@ def register(home: Path, series: str, run_id: str, bundle_sha256: str) -> str:
     """
     from mlflow.exceptions import MlflowException
 
-    with _writing(home) as client:
+    with opened(home) as client:
         run = client.get_run(run_id)
         found = (run.data.tags.get("series"), run.data.tags.get(DIGEST))
         if found != (series, bundle_sha256):
@@ -88,7 +88,7 @@ def register(home: Path, series: str, run_id: str, bundle_sha256: str) -> str:
 
 def set_champion(home: Path, series: str, version: str) -> None:
     """Let the alias champion of `series` point at `version`, and previous at the champion before it; idempotent."""
-    with _writing(home) as client:
+    with opened(home) as client:
         incumbent = _aliases(client, series).get(CHAMPION)
         if incumbent == version:
             return
@@ -101,7 +101,7 @@ def aliases(home: Path, series: str) -> dict[str, str]:
     """Return the registry's aliases of `series` with the version that each points at; empty where there is none."""
     from mlflow.exceptions import MlflowException
 
-    with _writing(home) as client:
+    with opened(home) as client:
         try:
             return _aliases(client, series)
         except MlflowException:
@@ -171,7 +171,8 @@ def _locked(home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _writing(home: Path) -> Iterator["MlflowClient"]:
+def opened(home: Path) -> Iterator["MlflowClient"]:
+    """Hold the registry of `home` and yield MLflow's client of it; raises UnavailableError where it refuses."""
     with _locked(home):
         _create_database(home)
         _quiet_mlflow()

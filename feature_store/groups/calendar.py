@@ -7,10 +7,9 @@ one that the bar belongs to: a bar that closes at midnight belongs to the day th
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
-from feature_store.arrays import Bars, Columns, utc
-from market.sessions import LONDON, NEW_YORK, SESSIONS, session
+from feature_store.arrays import Bars, Columns
+from market.sessions import LONDON, NEW_YORK, SESSIONS, session_at, zone_clock
 
 LOOKBACK = 2
 
@@ -33,17 +32,16 @@ class Clock(NamedTuple):
 
 def compute(bars: Bars) -> Columns:
     """Return the calendar columns of each bar (float64; the first row has no bar before it: its pause is NaN)."""
-    before = utc(bars.ts - 1)
-    plain, london, new_york = (_clock(before, zone) for zone in ("UTC", LONDON, NEW_YORK))
-    columns = _cycles(plain, new_york) | _sessions(session(bars.stamps), london, new_york)
+    plain, london, new_york = (_clock(zone_clock(bars.ts - 1, zone)) for zone in ("UTC", LONDON, NEW_YORK))
+    columns = _cycles(plain, new_york) | _sessions(session_at(london.minute, new_york.minute), london, new_york)
     columns |= _week(new_york) | _month(plain.date)
     columns["pause_hours"] = np.diff(bars.ts, prepend=np.nan) / 3.6e9 if len(bars) else np.empty(0)
     return columns
 
 
-def _clock(ts: pd.DatetimeIndex, zone: str) -> Clock:
-    local = ts if zone == "UTC" else ts.tz_convert(zone).tz_localize(None)
-    minutes = local.asi8 // _MINUTE
+def _clock(microseconds: np.ndarray) -> Clock:
+    """Return what the clock shows that counts `microseconds` since it showed 1970."""
+    minutes = microseconds // _MINUTE
     date = minutes // _DAY_MINUTES
     return Clock((minutes - date * _DAY_MINUTES) * 1.0, date.view("M8[D]"))
 

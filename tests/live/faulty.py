@@ -37,7 +37,7 @@ class FaultyVenue:
         self.sending: Callable[[Order], None] = lambda order: None
         self._random = random
         self._under_way: list[tuple[Order, int]] = []
-        self._failed = self._told = 0
+        self.failures = self._failed = self._told = 0
 
     def submit(self, order: Order) -> None:
         self._arrivals(0.3)
@@ -65,7 +65,7 @@ class FaultyVenue:
 
     def order_ids(self, prefix: str) -> list[str]:
         self._asked("order_ids")
-        return [one for one in self.broker.order_ids(prefix) for _ in range(self.taken[one])]
+        return [one for one in self.broker.order_ids(prefix) for _ in range(max(1, self.taken[one]))]
 
     def executions(self, after: int) -> list[Execution]:
         self._asked("executions")
@@ -92,6 +92,7 @@ class FaultyVenue:
     def _fails(self, share: float) -> bool:
         if share and self._failed < self.line.in_a_row and self._random.random() < share:
             self._failed += 1
+            self.failures += 1
             return True
         self._failed = 0
         return False

@@ -197,6 +197,13 @@ def _operated(random: Random, steps: list[Step]) -> list[Step]:
         level = random.choice((Level.REDUCE, Level.BLOCK, Level.FLATTEN))
         steps.insert(at, Step(kind, steps[at].now, level=level))
         if random.random() < 0.8:
-            later = min(at + random.randrange(1, 15), len(steps) - 1)
-            steps.insert(later, Step("resume", steps[later].now))
+            _resumed(random, steps, min(at + random.randrange(1, 15), len(steps) - 1))
+    if random.random() < 0.4:
+        _resumed(random, steps, random.randrange(len(steps)))
     return steps
+
+
+def _resumed(random: Random, steps: list[Step], at: int) -> None:
+    """Let a person resume before the step `at`, most often while nothing else happens."""
+    now = steps[at].now
+    steps[at:at] = [Step("resume", now)] + [Step("silence", now)] * (random.random() < 0.7)

@@ -1,5 +1,6 @@
 """What must hold whatever happens: judged from outside, by what the venue has and by a fold of its own."""
 
+import itertools
 import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ class Referee:
         self._blocking: list[str] = []
         self._rearmed: list[int] = []  # decisions that stood when a person's resume was taken
         self._submitted = self._events = 0
-        self._flatten = False
+        self._flatten = -1  # failures of the line when flattening was ordered
 
     def breaks(self, what: str) -> None:
         if len(self.broken) < 3 and what not in self.broken:
@@ -44,11 +45,12 @@ class Referee:
     def ordered(self, level: Level) -> None:
         if level >= Level.BLOCK:
             self._blocking.append(f"ordered: {level.told}")
-        self._flatten = self._flatten or level == Level.FLATTEN
+        if level == Level.FLATTEN:
+            self._flatten = self._simulation.venue.failures
 
     def resumed(self) -> None:
         self._blocking.clear()
-        self._flatten = False
+        self._flatten = -1
 
     def sending(self, order: Order) -> None:
         """Judge an order as it leaves the runner."""
@@ -79,7 +81,7 @@ class Referee:
             below, above = sorted((one.stop, one.target))
             if not (0.0 < below < one.entry < above < math.inf) or (one.target > one.entry) != (one.side > 0):
                 self.breaks(f"a position of {series} stands without stop and target")
-        if event is not None and self._flatten and held and not any(venue.line[:3]):
+        if event is not None and held and self._flatten == venue.failures:
             self.breaks(f"{min(held)} is held although flattening is ordered")
         self._events += 1
         if self._events % 3 == 0 or not isinstance(event, Arrived):
@@ -104,7 +106,7 @@ class Referee:
         rows = self._rows()
         for series in self._simulation.models:
             closes = [row.ts for row in rows if row.series == series]
-            if any(later <= earlier for earlier, later in zip(closes, closes[1:], strict=False)):
+            if any(later <= earlier for earlier, later in itertools.pairwise(closes)):
                 self.breaks(f"decisions of {series} do not go forward in time")
         self._fold(rows)
         if self._simulation.plan.fair and len(rows) != len(self._simulation.plan.scene.arrivals):

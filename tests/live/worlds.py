@@ -126,7 +126,7 @@ def trader(made: World, where: Place, tell: Callable[[str], None] = lambda line:
     after = where.journal.last_decided().get(SERIES, made.start)
     window = Window(SERIES, model.timeframe, model.bars_needed + 64)
     window.load(feed_of(made, where.journal).history(SERIES, after, window.capacity))
-    desk = OrderDesk(where.journal, where.broker, ACCOUNT, 10, 60 * 1_000_000)
+    desk = OrderDesk(where.journal, where.broker, ACCOUNT, 10, 60 * 1_000_000, getattr(where.broker, "wait", None))
     freshness = Freshness({SERIES: Limits(model.timeframe, MARKET, 300.0, 1800.0)})
     restriction = Restriction(where.folder, where.journal)
     windows, models = {SERIES: window}, {SERIES: model}
