@@ -104,7 +104,7 @@ def reader(path: Path, kind: Kind, older: bool = False) -> sqlite3.Connection:
     if not path.is_file():
         raise UnavailableError(f"No {kind.name} at {path}: the runner makes it when it starts.")
     with translated(path):
-        connection = _connected(f"{path.resolve().as_uri()}?mode=ro")
+        connection = _reading(path.resolve().as_uri())
         try:
             _refuse_other(connection, path, kind, older)
         except BaseException:
@@ -130,6 +130,24 @@ def transaction(connection: sqlite3.Connection, path: Path | str) -> Iterator[No
 
 def _connected(database: str) -> sqlite3.Connection:
     return sqlite3.connect(database, timeout=PATIENCE, isolation_level=None, uri=database.startswith("file:"))
+
+
+def _reading(uri: str) -> sqlite3.Connection:
+    """Return a connection that can only read, after undoing what a program began to write when it was killed.
+
+    Only a database whose log is not ahead of it, such as one that was being made, needs that, and it needs a writer.
+    """
+    connection = _connected(f"{uri}?mode=ro")
+    try:
+        _pragma(connection, "schema_version")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+            raise
+        with closing(_connected(f"{uri}?mode=rw")) as undoing:
+            _pragma(undoing, "schema_version")
+        return _connected(f"{uri}?mode=ro")
+    return connection
 
 
 def _make_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -416,3 +417,27 @@ def test_an_answer_that_takes_longer_in_a_long_journal_is_caught(journal):
     short = steps(journal, "orders")
     lived(journal, 10, 1000)
     assert steps(journal, "orders") > 10 * short
+
+
+def killed_while_it_is_made(folder):
+    """Return the path of a journal as a kill leaves it that comes before the log is in use."""
+    path = folder / "journal.db"
+    Journal.open(path, "paper").close()
+    (folder / "dead").mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in ("PRAGMA journal_mode = DELETE", "PRAGMA cache_size = 2", "BEGIN IMMEDIATE"):
+            connection.execute(statement)
+        for number in range(300):
+            row = "INSERT INTO feed_events (series, ts, kind, detail, at) VALUES ('x', ?, 'late', ?, 1)"
+            connection.execute(row, (number, "y" * 500))
+        for one in folder.glob("journal.db*"):
+            shutil.copy(one, folder / "dead")
+    return folder / "dead" / "journal.db"
+
+
+@pytest.mark.parametrize("opened", [lambda path: Journal.open(path, "paper"), Journal.read], ids=["open", "read"])
+def test_what_a_killed_program_began_to_write_is_undone(tmp_path, opened):
+    path = killed_while_it_is_made(tmp_path)
+    assert path.with_name("journal.db-journal").exists()
+    with closing(opened(path)) as journal:
+        assert journal.feed_events() == []
