@@ -1,5 +1,6 @@
 """Why there was no order, in words that carry the figures: "spread 0.41 > 0.5 × ATR 0.70"."""
 
+import math
 from collections.abc import Callable
 
 from backtest.policy import REFUSALS, Observation, Rules
@@ -13,6 +14,13 @@ def told(why: int, seen: Observation, rules: Rules, account: Account, risk: Risk
     """Return the refusal `why` (an index into `policy.REFUSALS`) with what was found against what was wanted."""
     name = REFUSALS[why]
     return _TOLD[name]((seen, rules, account, risk)) if name in _TOLD else name.replace("_", " ")
+
+
+def _undecided(given: _Seen) -> str:
+    seen, rules, _, _ = given
+    if math.isinf(rules.long_threshold) and math.isinf(rules.short_threshold):
+        return f"score {seen.score:.4f}, but this model does not trade: no threshold paid out of fold"
+    return f"score {seen.score:.4f} between {rules.short_threshold:g} and {rules.long_threshold:g}"
 
 
 def _expectation(given: _Seen) -> str:
@@ -32,7 +40,7 @@ def _day(given: _Seen) -> str:
 
 _TOLD: dict[str, Callable[[_Seen], str]] = {
     "no_score": lambda g: "no score: a feature is not finite, or the bars do not reach back far enough",
-    "undecided": lambda g: f"score {g[0].score:.4f} between {g[1].short_threshold:g} and {g[1].long_threshold:g}",
+    "undecided": _undecided,
     "negative_expectation": _expectation,
     "confidence": lambda g: f"confidence {g[0].confidence:.4f} < {g[1].min_confidence:g}",
     "spread": lambda g: f"spread {g[0].spread:g} > {g[1].max_spread_atr:g} × ATR {g[0].atr:.4g}",

@@ -34,7 +34,7 @@ def progress(name: str) -> Iterator[Callable[[int, int], None]]:
 def replay(answer: Mapping[str, Any]) -> str:
     """Return what a replay did, as text."""
     lines = [
-        f"REPLAY of run {answer['run_id']} ({answer['series']}, {answer['status']}): not traded, no broker was asked",
+        f"REPLAY of run {answer['run_id']} ({answer['series']}, {answer['status']}): an account and a paper broker of its own",
         f"  bars {answer['bars']:,} from {answer['first']} to {answer['last']}",
         f"  trades {answer['trades']:,}, result {answer['pnl']:+,.2f} USD, {answer['r']:+.2f} R",
         f"  no order: {_counted(answer['reasons'])}",

@@ -1,5 +1,7 @@
 """A refusal is told in figures: what was found and what was wanted."""
 
+import math
+
 import pytest
 
 from backtest.policy import REFUSALS, Observation, Policy, rules
@@ -37,6 +39,12 @@ def test_the_side_that_does_not_pay_is_named():
     short = reasons.told(REFUSALS.index("negative_expectation"), SEEN._replace(score=0.3), RULES, fresh(RISK), RISK)
     assert "long -0.020" in long
     assert "short -0.300" in short
+
+
+def test_a_model_that_does_not_trade_says_so():
+    never = rules(Policy(math.inf, -math.inf))
+    told = reasons.told(REFUSALS.index("undecided"), SEEN, never, fresh(RISK), RISK)
+    assert "does not trade" in told
 
 
 def test_every_reason_is_told():
