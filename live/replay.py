@@ -46,10 +46,12 @@ def play(
     end: pd.Timestamp | None,
     overlay: bool,
     report: Report = lambda done, total: None,
+    purpose: str = "",
 ) -> Played:
     """Replay the bars of `(start, end]` (default: the judged window) through the bundle of a run.
 
-    `overlay` lays the limits of `config/live.toml` over what was judged. The journal is made anew. Raises UsageError
+    `overlay` lays the limits of `config/live.toml` over what was judged. The journal is made anew, in a
+    folder named after the run and `purpose`. Raises UsageError
     for an unknown run or an empty window, UnavailableError without bars, DataError for altered bytes.
     """
     card = runs.find_run(home, run_id)
@@ -59,6 +61,8 @@ def play(
     bars = stored_bars(home, card)
     start = start or pd.Timestamp(card.window["oos_start"])
     end = end or pd.Timestamp(card.window["cut_off"])
+    if end <= start:
+        raise UsageError(f"The replay would end on {end:%Y-%m-%d}, before it starts on {start:%Y-%m-%d}.")
     feed = ReplayFeed({card.series: bars}, microseconds(start), microseconds(end))
     chosen = bars.loc[(bars.index > start) & (bars.index <= end)]
     if not len(chosen):
@@ -66,7 +70,7 @@ def play(
             f"No bars of {card.series} in ({start:%Y-%m-%d}, {end:%Y-%m-%d}]: they reach from "
             f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}."
         )
-    folder = home / "replays" / card.run_id
+    folder = home / "replays" / f"{card.run_id}{purpose}"
     told = played(folder, model, feed, len(chosen), report)
     return Played(card, model, start, end, folder / "journal.db", bars, told)
 

@@ -9,9 +9,10 @@ SIGUSR1, the open halts of the journal, and what the runner finds against itself
 file.
 
 Unreadable means set: a file that does not read, a name that is not known, a folder that cannot be listed, a journal
-that raises: each blocks. Only a person lifts it: `rearm` removes the files and leaves the file `resume`, which the
-runner (the one running, or the next one) takes: it closes the journal's halts, removes the file, and forgets its own
-findings. An order given after `resume` voids it. Names that begin with a dot are being written and are not looked at.
+that raises: each blocks, and a `flatten` that does not read, an empty one say, flattens. Only a person lifts it: `rearm`
+removes the files and leaves the file `resume`, which the runner (the one running, or the next one) takes: it closes the
+journal's halts, removes the file, and forgets its own findings. An order given after `resume` voids it. Names that begin
+with a dot are being written and are not looked at.
 """
 
 import contextlib
@@ -102,6 +103,11 @@ def request(home: Path, level: Level, who: str, why: str) -> Path:
     except OSError as error:
         raise UnavailableError(f"Cannot write {path}: {error.strerror}. Stop the runner instead.") from None
     return path
+
+
+def block_by_signal(home: Path) -> None:
+    """Order a block for SIGUSR1; for the time before a runner has its own handler."""
+    request(home, Level.BLOCK, "signal", "SIGUSR1")
 
 
 def rearm(home: Path, who: str, why: str = "resumed by hand") -> tuple[str, ...]:
@@ -229,7 +235,7 @@ def _of_files(folder: Path) -> list[tuple[Level, str]]:
         if name not in (*FILES, RESUME):
             found.append((Level.BLOCK, f"{folder / name} is no order that is known.{nearest(name, FILES)}"))
         elif isinstance(said, str):
-            found.append((Level.BLOCK, said))
+            found.append((max(Level.BLOCK, FILES.get(name, Level.BLOCK)), said))
         elif said is not None and name != RESUME:
             found.append((FILES[name], f"{name} by {said.who} at {said.when}: {said.why}"))
     return found

@@ -14,6 +14,7 @@ from market import command
 from market.errors import HaltError, UsageError
 
 MODES = ("paper",)
+_ORDERS = {"halt": "BLOCK", "reduce": "REDUCE", "flatten": "FLATTEN", "resume": ""}
 
 
 class _Date(click.ParamType):
@@ -37,26 +38,26 @@ class _Date(click.ParamType):
 @click.option("--start-date", type=_Date(), help="First day; default: the cut-off, or the run's judged window.")
 @click.option("--end-date", type=_Date(), help="Day on which a replay ends (excluded).")
 @click.option("--overlay", is_flag=True, help="Lay the limits of config/live.toml over a replay, too.")
-@click.option("--demo", is_flag=True, help="Trade the simulated market's champions.")
+@click.option("--demo", is_flag=True, help="The simulated market's account, champions and restrictions instead.")
 @click.option("--status", is_flag=True, help="Say what runs, what is held and what stands against new trades.")
-@click.option("--halt", "order", flag_value="block", help="No new trades until --resume; stops and targets stay.")
-@click.option("--reduce", "order", flag_value="reduce", help="Half the risk for new trades until --resume.")
-@click.option("--flatten", "order", flag_value="flatten", help="Close what is open, then no new trades.")
-@click.option("--resume", "order", flag_value="resume", help="Lift every halt, by hand.")
+@click.option("--halt", is_flag=True, help="No new trades until --resume; stops and targets stay.")
+@click.option("--reduce", is_flag=True, help="Half the risk for new trades until --resume.")
+@click.option("--flatten", is_flag=True, help="Close what is open, then no new trades.")
+@click.option("--resume", is_flag=True, help="Lift every halt, by hand.")
 @click.option("--why", default="", help="A reason, for the journal.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-def runner(mode: str | None, order: str | None, status: bool, run_id: str | None, **options: Any) -> None:
+def runner(mode: str | None, status: bool, run_id: str | None, **options: Any) -> None:
     """Trade what was judged.
 
     Champions are loaded only with a signed record; every decision is in the journal, the refused ones too.
     """
-    wanted = [name for name, given in (("--status", status), ("an order", order), ("--mode", mode)) if given]
-    if len(wanted) != 1:
-        raise UsageError(
-            f"Give one of --mode paper, --status, --halt, --reduce, --flatten, --resume; found {len(wanted)}."
-        )
-    if order:
-        _ordered(order, options)
+    orders = [name for name in _ORDERS if options[name]]
+    asked = [*orders, *(["status"] if status else []), *(["mode"] if mode else [])]
+    if len(asked) != 1:
+        told = ", ".join(f"--{name}" for name in asked) or "none"
+        raise UsageError(f"Give one of --mode paper, --status, --halt, --reduce, --flatten, --resume; found {told}.")
+    if orders:
+        _ordered(orders[0], options)
     elif status:
         _told_status(options)
     else:
@@ -86,7 +87,7 @@ def _ordered(order: str, options: dict[str, Any]) -> None:
         lifted = restriction.rearm(home, who, why)
         told = "; ".join(lifted) or "no control file stood"
     else:
-        restriction.request(home, Level[order.upper()], who, why)
+        restriction.request(home, Level[_ORDERS[order]], who, why)
         told = why
     running = session.running(home)
     when = (
@@ -116,16 +117,20 @@ def _replayed(run_id: str, options: dict[str, Any]) -> None:
 
 
 def _traded(options: dict[str, Any]) -> None:
-    from live import screen, session
+    signalled: list[int] = []
+    signal.signal(signal.SIGUSR1, lambda number, frame: signalled.append(number))
+    from live import restriction, screen, session
 
+    home = _home(options["demo"])
+    signal.signal(signal.SIGUSR1, lambda number, frame: restriction.block_by_signal(home))
+    if signalled:
+        restriction.block_by_signal(home)
     if options["end_date"] is not None:
         raise UsageError("--end-date is for replays: give --run RUN_ID too, or leave it out.")
     stop = session.Stop()
     signal.signal(signal.SIGTERM, stop.asked)
     signal.signal(signal.SIGINT, stop.asked)
-    ended = session.trade(
-        _home(options["demo"]), options["series"], options["once"], options["start_date"], stop, screen.say
-    )
+    ended = session.trade(home, options["series"], options["once"], options["start_date"], stop, screen.say)
     _show(ended._asdict(), options["as_json"], screen.ended(ended._asdict()))
     if ended.standing:
         raise HaltError(f"Halted: {'; '.join(ended.standing)}. Look, then `--resume`.")

@@ -1,5 +1,6 @@
 """What a person sees of the runner: lines and progress on standard error, an answer on standard output."""
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 def say(line: str) -> None:
     """Print one line on standard error."""
-    _console().print(escape(line), soft_wrap=True)
+    with contextlib.suppress(OSError):
+        _console().print(escape(line), soft_wrap=True)
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def progress(name: str) -> Iterator[Callable[[int, int], None]]:
 def replay(answer: Mapping[str, Any]) -> str:
     """Return what a replay did, as text."""
     lines = [
-        f"REPLAY of run {answer['run_id']} ({answer['series']}, {answer['status']}): an account and a paper broker of its own",
+        f"REPLAY of run {answer['run_id']} ({answer['series']}, {answer['status']}), on an account of its own",
         f"  bars {answer['bars']:,} from {answer['first']} to {answer['last']}",
         f"  trades {answer['trades']:,}, result {answer['pnl']:+,.2f} USD, {answer['r']:+.2f} R",
         f"  no order: {_counted(answer['reasons'])}",
@@ -79,5 +81,12 @@ def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "–"
 
 
+class _Log(Console):
+    """A console on standard error; where nobody reads it any more the runner goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Do nothing."""
+
+
 def _console() -> Console:
-    return Console(stderr=True, highlight=False)
+    return _Log(stderr=True, highlight=False)

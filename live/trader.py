@@ -31,6 +31,7 @@ from market.execution import FLAT, State
 from market.tape import Tape, bar_at, last
 
 Positions = dict[str, Position]
+_TOLD = 3  # differences to the broker that are told in full
 
 
 class Ruling(NamedTuple):
@@ -66,12 +67,14 @@ class Trader:
         self._restriction = restriction
         self._freshness = freshness
         self._tell = tell
+        self._standing: tuple[str, ...] = ()
         self.books: Books
 
     def start(self, now: int) -> None:
         """Reconcile with the broker and restore the books; the same after a first start, a stop and a kill."""
-        for difference in self._desk.reconcile(now, self._restriction.standing().entries):
-            self._halt("reconciliation", difference, now)
+        if differences := self._desk.reconcile(now, self._restriction.standing().entries):
+            more = f" And {len(differences) - _TOLD} more." if len(differences) > _TOLD else ""
+            self._halt("reconciliation", f"{' '.join(differences[:_TOLD])}{more}", now)
         first = self._models[min(self._models)]
         self.books = accounts.restored(self._journal, first.risk, sorted(self._models))
 
@@ -270,7 +273,12 @@ class Trader:
         if self._restriction.take_resume(lambda asked: self._lift(asked, now)):
             self.books = accounts.rearmed(self.books)
             self._tell("resumed by hand: entries are allowed again")
-        if self._restriction.standing().level < Level.FLATTEN:
+        standing = self._restriction.standing()
+        if standing.reasons != self._standing:
+            self._standing = standing.reasons
+            if standing.reasons:
+                self._tell(f"restriction {standing.level.told}: {'; '.join(standing.reasons)}")
+        if standing.level < Level.FLATTEN:
             return
         try:
             self._desk.resolve(now, entries=False)
@@ -302,4 +310,4 @@ class Trader:
             return
         self._restriction.halt(reason)
         self._journal.record_halt(Level.BLOCK, source, reason, now)
-        self._tell(f"halted: {reason}. Entries are blocked until `--resume`; stops and targets stay.")
+        self._tell(f"halted: {reason.rstrip('.')}. Entries are blocked until `--resume`; stops and targets stay.")

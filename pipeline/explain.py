@@ -10,6 +10,7 @@ from live import assembly
 from live.feeds import ClosedBar
 from live.journal import Decision, Journal
 from live.model import Model
+from live.replay import MODE
 from live.scoring import Scored
 from live.window import COLUMNS, Window, bar_sha256
 from market import instruments, settings, tables
@@ -35,7 +36,7 @@ def explain(signal_id: str, home: Path | None = None) -> dict[str, Any]:
         "journal": str(path),
         "mode": _mode(path),
         "decision": decision._asdict() | {"ts": _iso(decision.ts), "at": _iso(decision.at)},
-        "model": _model(home, decision),
+        "model": _model(home, decision) | ({"run_id": root.name.partition(".")[0]} if _mode(path) == MODE else {}),
         "again": _again(home, decision),
         "orders": orders,
         "home": str(root),

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def of_run(
     if journal is None:
         start, end = (None if day is None else pd.Timestamp(day, tz="UTC") for day in (start_date, end_date))
         with screen.stage("replay") as report:
-            played = replay.play(home, run_id, start, end, overlay, lambda done, of: report("bars", done, of))
+            told = partial(report, "bars")
+            played = replay.play(home, run_id, start, end, overlay, told, purpose=".parity")
         journal = played.journal
     with screen.stage("backtest"):
         found, reference = against_backtest(home, card, journal, overlay)
