@@ -9,10 +9,10 @@ SIGUSR1, the open halts of the journal, and what the runner finds against itself
 file.
 
 Unreadable means set: a file that does not read, a name that is not known, a folder that cannot be listed, a journal
-that raises: each blocks, and a `flatten` that does not read, an empty one say, flattens. Only a person lifts it: `rearm`
-removes the files and leaves the file `resume`, which the runner (the one running, or the next one) takes: it closes the
-journal's halts, removes the file, and forgets its own findings. An order given after `resume` voids it. Names that begin
-with a dot are being written and are not looked at.
+that raises: each blocks, and a `flatten` that does not read (an empty one, say) flattens. Only a person lifts it.
+`rearm` removes the files and leaves the file `resume`, which the runner (the one running, or the next one) takes: it
+closes the journal's halts, removes the file, and forgets its own findings. An order given after `resume` voids it.
+Names that begin with a dot are being written and are not looked at.
 """
 
 import contextlib
