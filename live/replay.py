@@ -50,9 +50,9 @@ def play(
 ) -> Played:
     """Replay the bars of `(start, end]` (default: the judged window) through the bundle of a run.
 
-    `overlay` lays the limits of `config/live.toml` over what was judged. The journal is made anew, in a
-    folder named after the run and `purpose`. Raises UsageError
-    for an unknown run or an empty window, UnavailableError without bars, DataError for altered bytes.
+    `overlay` lays the limits of `config/live.toml` over what was judged. The journal is made anew, in a folder named
+    after the run and `purpose`. Raises UsageError for an unknown run or an empty window, UnavailableError without bars,
+    DataError for altered bytes.
     """
     card = runs.find_run(home, run_id)
     bundle = champion.load_bundle(runs.bundle_folder(home, card), card.bundle_sha256, card.run_id)

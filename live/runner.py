@@ -5,29 +5,18 @@ import getpass
 import json
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from market import command
 from market.errors import HaltError, UsageError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MODES = ("paper",)
 _ORDERS = {"halt": "BLOCK", "reduce": "REDUCE", "flatten": "FLATTEN", "resume": ""}
-
-
-class _Date(click.ParamType):
-    name = "YYYY-MM-DD"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> pd.Timestamp:
-        """Return the start of the day in UTC, or fail with what a date looks like."""
-        if isinstance(value, pd.Timestamp):
-            return value
-        try:
-            return pd.Timestamp(dt.date.fromisoformat(value), tz="UTC")
-        except ValueError:
-            self.fail(f"{value!r} is not a date: wanted YYYY-MM-DD.", param, ctx)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,8 +24,8 @@ class _Date(click.ParamType):
 @click.option("--models", "series", multiple=True, metavar="SERIES", help="Only these series, as in XAUUSD_15T.")
 @click.option("--once", is_flag=True, help="End where the stored bars end instead of waiting for new ones.")
 @click.option("--run", "run_id", metavar="RUN_ID", help="Replay the bundle of any run, a FAILED one too, by itself.")
-@click.option("--start-date", type=_Date(), help="First day; default: the cut-off, or the run's judged window.")
-@click.option("--end-date", type=_Date(), help="Day on which a replay ends (excluded).")
+@click.option("--start-date", type=command.Date(), help="First day; default: the cut-off, or the run's judged window.")
+@click.option("--end-date", type=command.Date(), help="Day on which a replay ends (excluded).")
 @click.option("--overlay", is_flag=True, help="Lay the limits of config/live.toml over a replay, too.")
 @click.option("--demo", is_flag=True, help="The simulated market's account, champions and restrictions instead.")
 @click.option("--status", is_flag=True, help="Say what runs, what is held and what stands against new trades.")
@@ -110,7 +99,7 @@ def _replayed(run_id: str, options: dict[str, Any]) -> None:
 
     with screen.progress("REPLAY") as report:
         played = replay.play(
-            settings.home(), run_id, options["start_date"], options["end_date"], options["overlay"], report
+            settings.home(), run_id, _day(options["start_date"]), _day(options["end_date"]), options["overlay"], report
         )
     answer = replay.summary(played)
     _show(answer, options["as_json"], screen.replay(answer))
@@ -130,12 +119,18 @@ def _traded(options: dict[str, Any]) -> None:
     stop = session.Stop()
     signal.signal(signal.SIGTERM, stop.asked)
     signal.signal(signal.SIGINT, stop.asked)
-    ended = session.trade(home, options["series"], options["once"], options["start_date"], stop, screen.say)
+    ended = session.trade(home, options["series"], options["once"], _day(options["start_date"]), stop, screen.say)
     _show(ended._asdict(), options["as_json"], screen.ended(ended._asdict()))
     if ended.standing:
         raise HaltError(f"Halted: {'; '.join(ended.standing)}. Look, then `--resume`.")
     if stop.by == signal.SIGINT:
         raise KeyboardInterrupt
+
+
+def _day(date: dt.date | None) -> "pd.Timestamp | None":
+    import pandas as pd
+
+    return None if date is None else pd.Timestamp(date, tz="UTC")
 
 
 def _show(answer: Any, as_json: bool, text: str) -> None:

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -13,6 +14,21 @@ from market.errors import AssayError
 # Failures of the machine that no code of ours can cause or mend.
 _MACHINE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENOTDIR}
 _INTERRUPTED = "interrupted: run the same command again to go on with what is not done yet"
+
+
+class Date(click.ParamType):
+    """A day on a command line, as in 2025-10-22."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
+        """Return the date, or fail with what a date looks like."""
+        if isinstance(value, dt.date):
+            return value
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a date: wanted YYYY-MM-DD.", param, ctx)
 
 
 def run(command: click.Command, name: str, arguments: list[str] | None = None) -> None:

@@ -30,19 +30,6 @@ class _Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
 
-class _Date(click.ParamType):
-    name = "YYYY-MM-DD"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
-        """Return the date, or fail with what a date looks like."""
-        if isinstance(value, dt.date):
-            return value
-        try:
-            return dt.date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a date: wanted YYYY-MM-DD.", param, ctx)
-
-
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 _SERIES = (click.argument("symbol"), click.argument("timeframe"))
 
@@ -128,7 +115,7 @@ def label(symbol: str, timeframe: str, as_json: bool) -> None:
 
 @assay.command()
 @_series
-@click.option("--cut-off", type=_Date(), help="Judge up to this day (excluded) instead of the configured one.")
+@click.option("--cut-off", type=command.Date(), help="Judge up to this day (excluded) instead of the configured one.")
 @click.option("--recipe", help="A recipe of config/recipes.toml; default: the configured one.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one for each core.")
 @_JSON
@@ -179,8 +166,8 @@ def models(as_json: bool) -> None:
 
 @assay.command()
 @click.option("--run", "run_id", required=True, metavar="RUN_ID", help="Any run, a FAILED one too.")
-@click.option("--start-date", type=_Date(), help="First day; default: the run's judged window.")
-@click.option("--end-date", type=_Date(), help="Day on which it ends (excluded).")
+@click.option("--start-date", type=command.Date(), help="First day; default: the run's judged window.")
+@click.option("--end-date", type=command.Date(), help="Day on which it ends (excluded).")
 @click.option("--overlay", is_flag=True, help="Lay the limits of config/live.toml over both sides.")
 @click.option("--journal", type=click.Path(path_type=Path), help="Compare this journal instead of replaying anew.")
 @_JSON

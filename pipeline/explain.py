@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from live import assembly
-from live.feeds import ClosedBar
+from live.feeds import ClosedBar, microseconds
 from live.journal import Decision, Journal
 from live.model import Model
 from live.replay import MODE
@@ -120,7 +120,7 @@ def _loaded(home: Path, decision: Decision) -> Model:
 
 
 def _bar(tail: pd.DataFrame) -> ClosedBar:
-    return ClosedBar(tail.index[-1].value // 1000, *tail.iloc[-1].tolist())
+    return ClosedBar(microseconds(tail.index[-1]), *tail.iloc[-1].tolist())
 
 
 def _order(journal: Journal, order: Any, state: str) -> dict[str, Any]:

@@ -79,15 +79,7 @@ def backtest(
     nights = nights or [0.0] * len(bars)
     usd_per_quote = usd_per_quote or [1.0] * len(bars)
 
-    account: dict[str, Any] = {
-        "cash": risk["equity"],
-        "losses_in_a_row": 0,
-        "day": None,
-        "trades_today": 0,
-        "cash_at_day_start": 0.0,
-        "highest": risk["equity"],
-        "stopped_out": False,
-    }
+    account = _fresh_account(risk)
     trades: list[Trade] = []
     equity: list[float] = []
     order: dict[str, Any] | None = None
@@ -112,9 +104,7 @@ def backtest(
                 _book(account, trades[-1])
                 position = None
         equity.append(account["cash"] + worth)
-        account["highest"] = max(account["highest"], equity[-1])
-        if equity[-1] <= account["highest"] * (1.0 - risk.get("max_drawdown", 1.0)):
-            account["stopped_out"] = True
+        _mark(account, equity[-1], risk)
 
         if position is not None or shut[i] or i == len(bars) - 1 or not _rested(trades, i, policy):
             continue
@@ -127,6 +117,25 @@ def backtest(
             account["trades_today"] += 1
 
     return {"trades": trades, "equity": equity}
+
+
+def _fresh_account(risk: dict[str, float]) -> dict[str, Any]:
+    return {
+        "cash": risk["equity"],
+        "losses_in_a_row": 0,
+        "day": None,
+        "trades_today": 0,
+        "cash_at_day_start": 0.0,
+        "highest": risk["equity"],
+        "stopped_out": False,
+    }
+
+
+def _mark(account: dict[str, Any], equity: float, risk: dict[str, float]) -> None:
+    """Remember the highest equity; too far below it the account is stopped out for good."""
+    account["highest"] = max(account["highest"], equity)
+    if equity <= account["highest"] * (1.0 - risk.get("max_drawdown", 1.0)):
+        account["stopped_out"] = True
 
 
 def nearest_tick(price: float, tick: float) -> float:
