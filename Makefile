@@ -6,7 +6,7 @@ TF      ?= 15T
 STRICT  ?=
 UV      := 0.13.8
 
-.PHONY: setup enrich train ui demo test check bench lock clean soak
+.PHONY: setup enrich train ui demo test explore check bench lock clean soak
 
 setup: .venv/.ready
 
@@ -34,6 +34,10 @@ demo: setup
 
 test: setup
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# The property tests again, on examples that were never drawn before.
+explore: setup
+	@$(BIN)/pytest tests -n 2 --hypothesis-profile explore
 
 check: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

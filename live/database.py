@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from live.failpoints import failpoint
+from market.durable import written_aside
 from market.errors import AssayError, DataError, UnavailableError
-from market.tables import written_aside
 
 MEMORY = ":memory:"
 PATIENCE = 5.0  # seconds to wait for another program's transaction

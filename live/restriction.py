@@ -26,7 +26,7 @@ from typing import Annotated, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backtest.risk import Risk
-from market import tables
+from market import durable
 from market.errors import UnavailableError, UsageError, nearest
 
 RESUME = "resume"
@@ -202,7 +202,7 @@ def _folder(home: Path) -> Path:
 
 def _write(path: Path, who: str, why: str) -> None:
     when = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-    tables.write_json(path, Request(who=who or "somebody", when=when, why=why or "no reason given").model_dump())
+    durable.write_json(path, Request(who=who or "somebody", when=when, why=why or "no reason given").model_dump())
 
 
 def _names(folder: Path) -> list[str]:

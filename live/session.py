@@ -25,8 +25,9 @@ from live.journal import Journal
 from live.model import Model
 from live.restriction import Level
 from market import settings
+from market.durable import write_json
 from market.errors import AssayError, UnavailableError, UsageError
-from market.tables import sha256_of_file, write_json
+from market.tables import sha256_of_file
 from registry import champion
 from registry import record as records
 

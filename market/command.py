@@ -31,6 +31,22 @@ class Date(click.ParamType):
             self.fail(f"{value!r} is not a date: wanted YYYY-MM-DD.", param, ctx)
 
 
+class Instant(click.ParamType):
+    """An instant in UTC on a command line, as in 2025-10-22 or 2025-10-22T13:45."""
+
+    name = "YYYY-MM-DDTHH:MM"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.datetime:
+        """Return the instant, or fail with what one looks like."""
+        if isinstance(value, dt.datetime):
+            return value
+        try:
+            instant = dt.datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not an instant: wanted YYYY-MM-DD or YYYY-MM-DDTHH:MM, in UTC.", param, ctx)
+        return instant.astimezone(dt.UTC) if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
+
+
 def run(command: click.Command, name: str, arguments: list[str] | None = None) -> None:
     """Run `command` on `arguments` (default: those of the process) and exit."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -59,7 +75,8 @@ def run(command: click.Command, name: str, arguments: list[str] | None = None) -
 
 def _fail(message: str, code: int, given: list[str]) -> None:
     """Say in one line what went wrong, without anything that a terminal would obey, and exit."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in message).split())
+    known = message.encode("utf-8", "replace").decode()
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in known).split())
     if "--json" in given:
         click.echo(json.dumps({"error": line, "exit_code": code}))
     click.echo(f"error: {line}", err=True)
@@ -76,12 +93,12 @@ def _unexpected(error: Exception) -> tuple[str, int]:
 def _bug(error: Exception) -> str:
     import traceback
 
-    from market import settings, tables
+    from market import durable, settings
 
     what = f"this is a bug in Assay ({type(error).__name__}: {str(error)[:200]})."
     try:
         path = settings.home() / "logs" / f"bug-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}.txt"
-        tables.write_text(path, "".join(traceback.format_exception(error)))
+        durable.write_text(path, "".join(traceback.format_exception(error)))
     except (AssayError, OSError):
         return f"{what} Its details could not be written; please report it."
     return f"{what} The details are in {path}; please report them."

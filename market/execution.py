@@ -20,7 +20,7 @@ REASONS = ("none", "stop", "target", "time", "end")
 STOP, TARGET, TIME, END = 1, 2, 3, 4
 
 _NOTHING = 1e-9  # a result below a billionth of the risk is rounding, neither a gain nor a loss
-_TOUCH = 1e-6  # a price within a millionth of a tick of a barrier has touched it
+_TOUCH = 1e-6  # in ticks: prices nearer than this are one price, to a barrier as to the edge between two ticks
 
 
 class Exits(NamedTuple):
@@ -53,7 +53,11 @@ class Costs(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """One bid bar, with the spread charged on it, the nights of swap that end in it and USD per quote currency."""
+    """One bid bar, with the spread charged on it, the nights of swap that end in it and USD per quote currency.
+
+    `nights` are those since the close before; `nights_before_open` are the ones among them that ended before this bar
+    opened, as where a market had closed early.
+    """
 
     open: float
     high: float
@@ -62,6 +66,7 @@ class Bar(NamedTuple):
     spread: float
     nights: float
     usd_per_quote: float
+    nights_before_open: float = 0.0
 
 
 class State(NamedTuple):
@@ -107,9 +112,15 @@ FLAT = State(0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0)
 
 
 @compiled
+def _nearest(ticks: float) -> float:
+    """Return the nearest whole number of ticks, half up: what falls short of the half by rounding alone is the half."""
+    return np.floor(ticks + 0.5 + _TOUCH)
+
+
+@compiled
 def round_to_tick(price: float, tick_size: float) -> float:
     """Return the price on the tick grid nearest to `price` (half up), as the double that its decimal form parses to."""
-    ticks = np.floor(price / tick_size + 0.5)
+    ticks = _nearest(price / tick_size)
     per_unit = np.floor(1.0 / tick_size + 0.5)
     if abs(per_unit * tick_size - 1.0) < 1e-9:
         return ticks / per_unit
@@ -120,14 +131,14 @@ def round_to_tick(price: float, tick_size: float) -> float:
 def stop_distance(atr: float, exits: Exits, costs: Costs) -> float:
     """Return the distance from entry to stop: the multiple of ATR, at least the broker's minimum, in whole ticks."""
     distance = max(exits.stop_loss * atr, costs.minimum_stop)
-    ticks = max(np.ceil(distance / costs.tick_size - 1e-9), 1.0)
+    ticks = max(np.ceil(distance / costs.tick_size - _TOUCH), 1.0)
     return round_to_tick(ticks * costs.tick_size, costs.tick_size)
 
 
 @compiled
 def target_distance(atr: float, exits: Exits, costs: Costs) -> float:
     """Return the distance from entry to target: the multiple of ATR to the nearest tick, at least one."""
-    ticks = max(np.floor(exits.take_profit * atr / costs.tick_size + 0.5), 1.0)
+    ticks = max(_nearest(exits.take_profit * atr / costs.tick_size), 1.0)
     return round_to_tick(ticks * costs.tick_size, costs.tick_size)
 
 
@@ -150,16 +161,54 @@ def opened(state: State, bar: Bar, exits: Exits, costs: Costs) -> State:
 
 
 @compiled
-def touched(position: State, bar: Bar, last: bool, costs: Costs) -> tuple[int, float, float]:
-    """Return how and where `bar` ends the position: reason (0: it does not), price before slippage, slippage.
+def began(state: State, bar: Bar, exits: Exits, costs: Costs) -> State:
+    """Return the position just after the open of `bar`: the pending order filled, or what was held until then.
 
-    `last` says that this bar is the time barrier. Mirrored prices let one set of comparisons serve both sides.
+    What was held has paid for the nights before that open; what is opened there has not.
+    """
+    if state.order != 0:
+        return opened(state, bar, exits, costs)
+    return State(
+        state.side,
+        0,
+        state.size,
+        state.atr,
+        state.entry,
+        state.stop,
+        state.target,
+        state.stop_distance,
+        state.bars_held,
+        state.swap + _per_night(state, costs) * bar.nights_before_open,
+        state.entry_cost,
+    )
+
+
+@compiled
+def _per_night(position: State, costs: Costs) -> float:
+    """Return the swap of a night in price units."""
+    return (costs.swap_long if position.side > 0 else costs.swap_short) * costs.tick_size
+
+
+@compiled
+def _mirrored(position: State, bar: Bar) -> tuple[float, float, float, float]:
+    """Return open, worst, best and close of `bar` as the position may leave on them: for a short with the sign turned.
+
+    So one set of comparisons serves both sides.
     """
     side = position.side
     ask = 0.0 if side > 0 else bar.spread
-    open_, close = side * (bar.open + ask), side * (bar.close + ask)
-    worst = side * ((bar.low if side > 0 else bar.high) + ask)
-    best = side * ((bar.high if side > 0 else bar.low) + ask)
+    worst, best = (bar.low, bar.high) if side > 0 else (bar.high, bar.low)
+    return side * (bar.open + ask), side * (worst + ask), side * (best + ask), side * (bar.close + ask)
+
+
+@compiled
+def touched(position: State, bar: Bar, last: bool, costs: Costs) -> tuple[int, float, float]:
+    """Return how and where `bar` ends the position: reason (0: it does not), price before slippage, slippage.
+
+    `last` says that this bar is the time barrier.
+    """
+    side = position.side
+    open_, worst, best, close = _mirrored(position, bar)
     stop, target = side * position.stop, side * position.target
     near = _TOUCH * costs.tick_size
     if open_ <= stop + near:
@@ -173,6 +222,16 @@ def touched(position: State, bar: Bar, last: bool, costs: Costs) -> tuple[int, f
     if last:
         return TIME, side * close, costs.slippage
     return 0, 0.0, 0.0
+
+
+@compiled
+def tied(position: State, bar: Bar, costs: Costs) -> bool:
+    """Return whether `bar` opens between stop and target and touches both: it does not tell which came first."""
+    side = position.side
+    open_, worst, best, _ = _mirrored(position, bar)
+    stop, target = side * position.stop, side * position.target
+    near = _TOUCH * costs.tick_size
+    return stop + near < open_ < target - near and worst <= stop + near and best >= target - near
 
 
 @compiled
@@ -200,12 +259,13 @@ def liquidate(position: State, reason: int, bar: Bar, costs: Costs) -> Fill:
 @compiled
 def fill(state: State, bar: Bar, exits: Exits, costs: Costs) -> Fill:
     """Return what the market does on `bar` to the pending order and to the position of `state`."""
-    position = opened(state, bar, exits, costs) if state.order != 0 else state
+    position = began(state, bar, exits, costs)
     if position.side == 0:
         return Fill(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0.0, 0.0)
     reason, price, slippage = touched(position, bar, position.bars_held + 1 >= exits.bars, costs)
-    closing = settle(position, reason, price, slippage, bar, costs)
-    night = (costs.swap_long if position.side > 0 else costs.swap_short) * costs.tick_size * bar.nights
+    if reason != 0:
+        return concluded(state, position, reason, price, slippage, bar, costs)
+    nights = bar.nights - bar.nights_before_open if state.order != 0 else bar.nights
     return Fill(
         state.order,
         position.entry,
@@ -213,12 +273,34 @@ def fill(state: State, bar: Bar, exits: Exits, costs: Costs) -> Fill:
         position.target,
         position.stop_distance,
         position.entry_cost,
-        night if reason == 0 else 0.0,
+        _per_night(position, costs) * nights,
+        0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+    )
+
+
+@compiled
+def concluded(
+    state: State, position: State, reason: int, price: float, slippage: float, bar: Bar, costs: Costs
+) -> Fill:
+    """Return the fill of `bar`, which `state` began as `position` and which ended it as `touched` has told."""
+    closing = settle(position, reason, price, slippage, bar, costs)
+    return Fill(
+        state.order,
+        position.entry,
+        position.stop,
+        position.target,
+        position.stop_distance,
+        position.entry_cost,
+        0.0,
         reason,
-        closing.exit if reason != 0 else 0.0,
-        closing.r if reason != 0 else 0.0,
-        closing.pnl if reason != 0 else 0.0,
-        closing.cost if reason != 0 else 0.0,
+        closing.exit,
+        closing.r,
+        closing.pnl,
+        closing.cost,
     )
 
 

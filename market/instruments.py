@@ -1,11 +1,11 @@
 """Instruments: what is traded, on what grid, at what cost. `config/instruments.toml` is the one cost table."""
 
 import re
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from market import settings, timeframe
+from market import hours, settings, timeframe
 from market.errors import UsageError, nearest
 from market.execution import Costs, as_floats
 from market.settings import NotNegative, Number, Positive
@@ -14,9 +14,39 @@ SIMULATED = "SIM_"
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,31}")
 
 
+def _known_market(name: str) -> str:
+    if name not in (known := hours.markets()):
+        near = nearest(name, known)
+        raise ValueError(f"config/sessions.toml has {', '.join(known)}.{near}".removesuffix("."))
+    return name
+
+
+Market = Annotated[str, AfterValidator(_known_market)]
+
+
+class VendorName(settings.Settings):
+    """What a provider calls an instrument."""
+
+    symbol: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9:.-]{0,31}$")]
+
+
+class PointedName(VendorName):
+    """The same where prices are whole numbers of points; `point` is in price units."""
+
+    point: Positive
+
+
+class Vendors(settings.Settings):
+    """What the providers of bars call an instrument; None where they do not have it."""
+
+    dukascopy: PointedName | None = None
+    binance: VendorName | None = None
+    polygon: VendorName | None = None
+
+
 class _Table(settings.Settings):
     description: str
-    market: Literal["metal", "index", "forex", "crypto"]
+    market: Market
     aliases: tuple[str, ...] = ()
     quote_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     tick_size: Positive
@@ -30,6 +60,7 @@ class _Table(settings.Settings):
     swap_long: Number
     swap_short: Number
     price_range: tuple[Positive, Positive]
+    vendors: Vendors = Vendors()
 
     @model_validator(mode="after")
     def _in_proportion(self) -> "_Table":
@@ -41,7 +72,7 @@ class _Table(settings.Settings):
 
 
 class Instrument(NamedTuple):
-    """An instrument: its symbol, the market whose hours it keeps, its costs, where its price has been since 2000."""
+    """An instrument: its symbol, the market whose hours it keeps, its costs, where its price has been, its names."""
 
     symbol: str
     description: str
@@ -49,6 +80,7 @@ class Instrument(NamedTuple):
     aliases: tuple[str, ...]
     costs: Costs
     price_range: tuple[float, float]
+    vendors: Vendors = Vendors()
 
 
 class Series(NamedTuple):
@@ -67,6 +99,7 @@ class Series(NamedTuple):
 def instruments() -> dict[str, Instrument]:
     """Return all instruments by symbol; raises one UsageError that names everything wrong in the file."""
     known, problems = {}, []
+    hours.markets()  # what is wrong there is told once, not for each instrument
     for symbol, values in settings.read_toml("instruments").items():
         try:
             known[symbol] = _instrument(symbol, values)
@@ -124,4 +157,4 @@ def _instrument(symbol: str, values: dict[str, object]) -> Instrument:
             "so that its own price converts to USD."
         )
     costs = as_floats(Costs(**{name: getattr(table, name) for name in Costs._fields}))
-    return Instrument(symbol, table.description, table.market, table.aliases, costs, table.price_range)
+    return Instrument(symbol, table.description, table.market, table.aliases, costs, table.price_range, table.vendors)

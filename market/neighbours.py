@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from market.atr import atr
-from market.validation import about_file, about_rows, joined, microseconds, number
+from market.findings import joined
+from market.validation import about_file, about_rows, microseconds, number
 
 ISLAND_ROWS = 3
 ISLAND_DAYS = 30
@@ -26,6 +27,8 @@ def repeated(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     here can tell which is right.
     """
     ts = microseconds(rows["ts"])
+    if (np.diff(ts) > 0).all():
+        return joined([]), np.zeros(len(rows), dtype=bool)
     group = np.cumsum(np.r_[True, ts[1:] != ts[:-1]]) - 1 if len(rows) else np.array([], dtype=int)
     first = np.searchsorted(group, group)
     values = rows[_SAME].to_numpy()

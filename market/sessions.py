@@ -5,39 +5,20 @@ sides of the Atlantic. A market trades over `[open, close)`; a close-stamped bar
 exactly when the market shuts.
 """
 
-from functools import lru_cache
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
-from market.errors import UsageError, nearest
+from market.clocks import NEW_YORK, clock, from_utc
+from market.hours import Hours, hours
 
-NEW_YORK = "America/New_York"
+__all__ = ["LONDON", "NEW_YORK", "SESSIONS", "Hours", "hours"]
+
 LONDON = "Europe/London"
 
 SESSIONS = ("none", "asia", "london", "new_york")
 
 _MINUTE, _DAY = 60_000_000, 86_400_000_000  # microseconds
 _FIRST_WEEKDAY = 3  # 1970 began on a Thursday
-
-
-class Hours(NamedTuple):
-    """Trading hours of a market: the roll that ends its day and the minutes that it rests after it."""
-
-    zone: str
-    roll_minute: int
-    break_minutes: int
-    weekend: bool
-    triple_weekday: int | None
-
-
-MARKETS = {
-    "metal": Hours(NEW_YORK, 17 * 60, 60, weekend=True, triple_weekday=2),
-    "index": Hours(NEW_YORK, 17 * 60, 60, weekend=True, triple_weekday=4),
-    "forex": Hours(NEW_YORK, 17 * 60, 0, weekend=True, triple_weekday=2),
-    "crypto": Hours("UTC", 0, 0, weekend=False, triple_weekday=None),
-}
 
 
 def is_open(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
@@ -47,15 +28,13 @@ def is_open(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
     >>> is_open(stamps, "metal").tolist()  # the daily break, 17:00–18:00 New York
     [True, False, True]
     """
-    hours = _hours(market)
-    if not hours.weekend:
+    kept = hours(market)
+    if not kept.weekend and not kept.break_minutes:
         return np.ones(len(ts), dtype=bool)
-    minute, weekday = _local_clock(_utc(ts), hours.zone)
-    reopen = hours.roll_minute + hours.break_minutes
-    resting = (minute >= hours.roll_minute) & (minute < reopen)
-    friday_evening = (weekday == 4) & (minute >= hours.roll_minute)
-    sunday_before = (weekday == 6) & (minute < reopen)
-    return ~(resting | friday_evening | (weekday == 5) | sunday_before)
+    rolled = _since_first_roll(_utc(ts), kept)
+    day = rolled // _DAY
+    trades = rolled - day * _DAY >= kept.break_minutes * _MINUTE
+    return trades & ((day + _FIRST_WEEKDAY) % 7 < 5) if kept.weekend else trades
 
 
 def closes_at(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
@@ -68,10 +47,7 @@ def trading_day(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
 
     The day ends at the roll: a bar that closes at 17:00 New York belongs to that day, the next one to the following.
     """
-    hours = _hours(market)
-    local = zone_clock(_utc(ts) - 1, hours.zone)
-    shift = (1440 - hours.roll_minute) % 1440
-    return (local + shift * _MINUTE) // _DAY
+    return _since_first_roll(_utc(ts) - 1, hours(market)) // _DAY
 
 
 def swap_nights(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
@@ -79,12 +55,12 @@ def swap_nights(ts: pd.DatetimeIndex, market: str) -> np.ndarray:
 
     A night is charged at the roll from Monday to Friday, three on the market's triple day. Crypto has none.
     """
-    hours = _hours(market)
-    if hours.triple_weekday is None or len(ts) == 0:
+    kept = hours(market)
+    if kept.triple_weekday is None or len(ts) == 0:
         return np.zeros(len(ts))
-    rolled = (zone_clock(_utc(ts), hours.zone) - hours.roll_minute * _MINUTE) // _DAY
-    week = np.array([3.0 if weekday == hours.triple_weekday else float(weekday < 5) for weekday in range(7)])
-    within, weeks = (rolled + _FIRST_WEEKDAY) % 7, (rolled + _FIRST_WEEKDAY) // 7
+    ended = _since_first_roll(_utc(ts), kept) // _DAY - 1
+    week = np.array([3.0 if weekday == kept.triple_weekday else float(weekday < 5) for weekday in range(7)])
+    within, weeks = (ended + _FIRST_WEEKDAY) % 7, (ended + _FIRST_WEEKDAY) // 7
     upto = weeks * week.sum() + np.cumsum(week)[within]
     return np.diff(upto, prepend=upto[0])
 
@@ -106,12 +82,6 @@ def session_at(london: np.ndarray, new_york: np.ndarray) -> np.ndarray:
     return np.select([in_new_york, in_london], [3, 2], default=1).astype(np.int8)
 
 
-def _hours(market: str) -> Hours:
-    if market not in MARKETS:
-        raise UsageError(f"Unknown market {market!r}: choose one of {', '.join(MARKETS)}.{nearest(market, MARKETS)}")
-    return MARKETS[market]
-
-
 def _utc(ts: pd.DatetimeIndex) -> np.ndarray:
     """Return stamps as microseconds since 1970."""
     return pd.DatetimeIndex(ts).as_unit("us").asi8
@@ -119,29 +89,12 @@ def _utc(ts: pd.DatetimeIndex) -> np.ndarray:
 
 def zone_clock(utc: np.ndarray, zone: str) -> np.ndarray:
     """Return what the clock of `zone` shows, in microseconds since it showed 1970."""
-    if zone == "UTC":
-        return utc
-    changes, offsets = _offsets(zone)
-    return utc + offsets[np.searchsorted(changes, utc, side="right")]
+    return utc if zone == "UTC" else from_utc(utc, clock(zone))
 
 
-@lru_cache
-def _offsets(zone: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the instants since 1970 at which the zone's offset from UTC changes, and the offset before and after each.
-
-    They change on whole hours in the zones that markets keep.
-    """
-    hours = pd.date_range("1970-01-01", "2100-01-01", freq="D", tz="UTC", unit="us")
-    days = np.flatnonzero(np.diff(_offset_at(hours, zone)))
-    near = hours.asi8[days][:, None] + np.arange(25) * 60 * _MINUTE
-    offset = _offset_at(pd.DatetimeIndex(near.ravel().astype("datetime64[us]"), tz="UTC"), zone).reshape(near.shape)
-    step = np.argmax(np.diff(offset, axis=1) != 0, axis=1) + 1
-    rows = np.arange(len(near))
-    return near[rows, step], np.r_[_offset_at(hours[:1], zone), offset[rows, step]]
-
-
-def _offset_at(ts: pd.DatetimeIndex, zone: str) -> np.ndarray:
-    return _utc(ts.tz_convert(zone).tz_localize(None)) - _utc(ts)
+def _since_first_roll(utc: np.ndarray, kept: Hours) -> np.ndarray:
+    """Return microseconds since the trading day of 1970-01-01 began: whole days of them are trading days since 1970."""
+    return zone_clock(utc, kept.zone) + -kept.roll_minute % 1440 * _MINUTE
 
 
 def _local_clock(utc: np.ndarray, zone: str) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,6 @@ hashes that lead from raw bars to a model: of the bytes, of the inputs, of the c
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from market.durable import as_json, written_aside
 from market.errors import DataError
 
 
@@ -30,6 +30,8 @@ class Schema(NamedTuple):
     columns: dict[str, str]
     open: bool = False
 
+
+_ROW_GROUP = 65_536  # rows
 
 _F8, _I1, _TS, _TEXT = "float64", "int8", "datetime64[us, UTC]", "str"
 _PRICES = dict.fromkeys(("open", "high", "low", "close", "volume", "spread"), _F8)
@@ -82,61 +84,6 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-@contextmanager
-def written_aside(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Yield a temporary path beside each of `paths`, which share a folder.
-
-    On success all are made durable and then renamed in order; otherwise they are removed and the old files stay. All
-    old files but the first are removed before the first is renamed: a kill between the renames leaves the first without
-    the others, never a mixture.
-    """
-    folder = paths[0].parent
-    folder.mkdir(parents=True, exist_ok=True)
-    asides = tuple(path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in paths)
-    try:
-        yield asides
-        for aside in asides:
-            make_durable(aside)
-        for path in paths[1:]:
-            path.unlink(missing_ok=True)
-        for aside, path in zip(asides, paths, strict=True):
-            aside.replace(path)
-        make_durable(folder)
-    finally:
-        for aside in asides:
-            aside.unlink(missing_ok=True)
-
-
-def make_durable(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that nothing half-written is ever visible."""
-    with written_aside(path) as (aside,):
-        aside.write_text(text, encoding="utf-8")
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a binary file so that nothing half-written is ever visible."""
-    with written_aside(path) as (aside,):
-        aside.write_bytes(content)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON with sorted keys; NaN and infinity are refused."""
-    write_text(path, _json(value))
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-
-
 def manifest_path(path: Path) -> Path:
     """Return where the manifest of the table at `path` stands."""
     return path.with_suffix(".manifest.json")
@@ -156,23 +103,109 @@ def write_table(
 
     Raises DataError naming the first broken promise. `facts` is whatever a reader should know (JSON values).
     """
-    check(frame, schema, str(path))
-    key = frame.index
-    with written_aside(path, manifest_path(path)) as (aside, manifest_aside):
-        pq.write_table(_arrow(frame), aside, compression="zstd", write_page_checksum=True, row_group_size=65_536)
-        manifest = Manifest(
-            table=schema.name,
-            rows=len(frame),
-            first=key[0].isoformat() if len(frame) else None,
-            last=key[-1].isoformat() if len(frame) else None,
-            sha256=sha256_of_file(aside),
+    with appending(path, schema) as table:
+        table.add(frame)
+        return table.finish(inputs=inputs, config_sha256=config_sha256, code_sha256=code_sha256, facts=facts)
+
+
+class Appender:
+    """A table that grows by windows in the order of its key; made by `appending`, it appears once it is finished."""
+
+    def __init__(self, aside: Path, manifest_aside: Path, schema: Schema, where: str) -> None:
+        self.aside, self._manifest_aside, self._schema, self._where = aside, manifest_aside, schema, where
+        self._writer: pq.ParquetWriter | None = None
+        self._waiting: list[pa.Table] = []
+        self.rows, self.first, self.last = 0, None, None
+        self.finished = False
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Check a window (indexed by the schema's key) and append it; DataError where it breaks a promise."""
+        check(frame, self._schema, self._where)
+        table = _arrow(frame)
+        if self._writer is None:
+            texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+            self._writer = pq.ParquetWriter(
+                self.aside, table.schema, compression="zstd", write_page_checksum=True, use_dictionary=texts or False
+            )
+            self._waiting = [table.slice(0, 0)]
+        if not len(frame):
+            return
+        if self.last is not None and frame.index[0] <= self.last:
+            raise DataError(
+                f"{self._where}: {self._schema.name} at {frame.index[0]} come after {self.last}: sort them."
+            )
+        self.first, self.last = frame.index[0] if self.first is None else self.first, frame.index[-1]
+        self.rows += len(frame)
+        self._waiting.append(table)
+        self._write(whole_groups=True)
+
+    def finish(
+        self,
+        *,
+        inputs: Mapping[str, str],
+        config_sha256: str,
+        code_sha256: str,
+        facts: Mapping[str, Any] | None = None,
+    ) -> Manifest:
+        """Write what is left and the manifest; the table appears as the `appending` block ends."""
+        if self._writer is None:
+            raise DataError(f"{self._where}: no {self._schema.name} to write.")
+        self._write(whole_groups=False)
+        self._writer.close()
+        manifest = self._manifest(inputs, config_sha256, code_sha256, facts or {})
+        self._manifest_aside.write_text(as_json(manifest.model_dump()), encoding="utf-8")
+        self.finished = True
+        return manifest
+
+    def manifest(self, facts: Mapping[str, Any]) -> bytes:
+        """Return the manifest that a finished table would have with other `facts`, as it stands on the disk."""
+        return as_json(self._manifest({}, "", "", facts).model_dump()).encode()
+
+    def _manifest(
+        self, inputs: Mapping[str, str], config_sha256: str, code_sha256: str, facts: Mapping[str, Any]
+    ) -> Manifest:
+        return Manifest(
+            table=self._schema.name,
+            rows=self.rows,
+            first=None if self.first is None else self.first.isoformat(),
+            last=None if self.last is None else self.last.isoformat(),
+            sha256=sha256_of_file(self.aside),
             inputs=dict(inputs),
             config_sha256=config_sha256,
             code_sha256=code_sha256,
-            facts=dict(facts or {}),
+            facts=dict(facts),
         )
-        manifest_aside.write_text(_json(manifest.model_dump()), encoding="utf-8")
-    return manifest
+
+    def close(self) -> None:
+        """Let go of a table that is not to be."""
+        if self._writer is not None:
+            self._writer.close()
+
+    def _write(self, whole_groups: bool) -> None:
+        """Write row groups of one size, so that the bytes do not depend on the windows."""
+        held = sum(table.num_rows for table in self._waiting)
+        ready = held // _ROW_GROUP * _ROW_GROUP if whole_groups else held
+        if not ready or self._writer is None:
+            return
+        table = pa.concat_tables(self._waiting).combine_chunks()
+        self._writer.write_table(table.slice(0, ready), row_group_size=_ROW_GROUP)
+        self._waiting = [table.slice(ready)] if ready == held else [_copied(table.slice(ready))]
+
+
+@contextmanager
+def appending(path: Path, schema: Schema) -> Iterator[Appender]:
+    """Yield a table that grows by windows; it appears at `path`, with its manifest, if it was finished in the block."""
+    with written_aside(path, manifest_path(path), appears=lambda: appender.finished) as (aside, manifest_aside):
+        appender = Appender(aside, manifest_aside, schema, str(path))
+        try:
+            yield appender
+        finally:
+            appender.close()
+
+
+def _copied(table: pa.Table) -> pa.Table:
+    """Return a table that does not keep the larger one alive from which it was cut."""
+    return table.take(pa.array(np.arange(table.num_rows)))
 
 
 def read_manifest(path: Path) -> Manifest | None:
@@ -191,6 +224,25 @@ def read_table(path: Path, schema: Schema, columns: list[str] | None = None) -> 
 
     `columns` limits what is read. Raises DataError where the file is missing, changed, corrupt or of another shape.
     """
+    verified(path, schema)
+    wanted = None if columns is None else [schema.key, *columns]
+    table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
+    frame = table.to_pandas().set_index(schema.key)
+    if columns is None:
+        check(frame, schema, str(path))
+    return frame
+
+
+def windows(path: Path, schema: Schema) -> Iterator[pd.DataFrame]:
+    """Yield the table at `path` a row group at a time, verified as `read_table` verifies it."""
+    manifest = verified(path, schema)
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        for i in range(file.num_row_groups if manifest.rows else 0):
+            yield file.read_row_group(i, use_threads=False).to_pandas().set_index(schema.key)
+
+
+def verified(path: Path, schema: Schema) -> Manifest:
+    """Return the manifest of the table at `path`; DataError where there is none, or the table was changed since."""
     manifest = read_manifest(path)
     if manifest is None:
         raise DataError(f"No {schema.name} table at {path}: make it first.")
@@ -200,12 +252,7 @@ def read_table(path: Path, schema: Schema, columns: list[str] | None = None) -> 
             f"{path} was changed after it was written: sha256 {found[:12]}…, manifest {manifest.sha256[:12]}…. "
             "Delete it and make it again."
         )
-    wanted = None if columns is None else [schema.key, *columns]
-    table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
-    frame = table.to_pandas().set_index(schema.key)
-    if columns is None:
-        check(frame, schema, str(path))
-    return frame
+    return manifest
 
 
 def check(frame: pd.DataFrame, schema: Schema, where: str) -> None:

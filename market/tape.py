@@ -30,24 +30,27 @@ class Tape(NamedTuple):
     day: np.ndarray
     session: np.ndarray
     shut: np.ndarray
+    nights_before_open: np.ndarray
 
 
 def tape(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAULT_MARKET) -> Tape:
     """Return the arrays of `bars` (indexed by or carrying `ts`, UTC close stamps) for kernels.
 
-    `atr` is NaN in its warm-up; `nights` is the swap charged between the previous stamp and this one; `shut` is where
-    the market closes at the stamp. Raises DataError for missing columns or NaN prices.
+    `atr` is NaN in its warm-up; `nights` is the swap charged between the previous stamp and this one,
+    `nights_before_open` its part before this bar opened; `shut` is where the market closes at the stamp. Raises
+    DataError for missing columns or NaN prices.
     """
     bars = indexed(bars)
     ts = pd.DatetimeIndex(bars.index)
     return Tape(
-        **_prices(bars),
+        **prices(bars),
         nights=sessions.swap_nights(ts, market),
         usd_per_quote=usd_per_quote(bars, costs),
         atr=atr(bars, atr_period),
         day=sessions.trading_day(ts, market),
         session=sessions.session(ts),
         shut=sessions.closes_at(ts, market),
+        nights_before_open=_nights_before_open(ts, bar_length(ts), market),
     )
 
 
@@ -59,17 +62,39 @@ def last(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAUL
     bars = indexed(bars)
     ts = pd.DatetimeIndex(bars.index[-2:])
     return Tape(
-        **{name: values[-1:] for name, values in _prices(bars).items()},
+        **{name: values[-1:] for name, values in prices(bars).items()},
         nights=sessions.swap_nights(ts, market)[-1:],
         usd_per_quote=usd_per_quote(bars.iloc[-1:], costs),
         atr=atr(bars, atr_period)[-1:],
         day=sessions.trading_day(ts[-1:], market),
         session=sessions.session(ts[-1:]),
         shut=sessions.closes_at(ts[-1:], market),
+        nights_before_open=_nights_before_open(ts, bar_length(pd.DatetimeIndex(bars.index)), market)[-1:],
     )
 
 
-def _prices(bars: pd.DataFrame) -> dict[str, np.ndarray]:
+def bar_length(ts: pd.DatetimeIndex) -> int:
+    """Return the length of the bars that close at `ts` in microseconds: their shortest distance; 0 for a lone bar."""
+    distances = np.diff(ts.as_unit("us").asi8)
+    return int(distances.min()) if len(distances) else 0
+
+
+def opens(ts: pd.DatetimeIndex, length: int) -> np.ndarray:
+    """Return when the bars of `length` that close at `ts` open, in microseconds since 1970."""
+    return ts.as_unit("us").asi8 - length
+
+
+def _nights_before_open(ts: pd.DatetimeIndex, length: int, market: str) -> np.ndarray:
+    """Return the nights of swap in `(previous ts, open]` for each bar (float64): 0 where bars follow one another."""
+    nights = np.zeros(len(ts))
+    opened = opens(ts, length)
+    late = np.flatnonzero(np.diff(ts.as_unit("us").asi8) > length) + 1
+    instants = np.column_stack([ts.as_unit("us").asi8[late - 1], opened[late]]).ravel()
+    nights[late] = sessions.swap_nights(pd.DatetimeIndex(instants.view("M8[us]"), tz="UTC"), market)[1::2]
+    return nights
+
+
+def prices(bars: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return prices and spread as arrays; raises DataError where a column is missing or a value is not finite."""
     missing = [name for name in _NEEDED if name not in bars]
     if missing:
@@ -106,4 +131,5 @@ def bar_at(tape: Tape, i: int) -> Bar:
         tape.spread[i],
         tape.nights[i],
         tape.usd_per_quote[i],
+        tape.nights_before_open[i],
     )

@@ -64,11 +64,26 @@ def infer(ts: pd.DatetimeIndex) -> Timeframe:
     if len(ts) < 2:
         raise DataError(f"Cannot tell the timeframe from {len(ts)} bars: at least 2 are needed.")
     spacings, counts = np.unique(np.diff(_microseconds(ts)), return_counts=True)
-    minutes = spacings[np.argmax(counts)] / 60_000_000
-    for timeframe in (*TIMEFRAMES.values(), DAY):
-        if timeframe.minutes == minutes:
-            return timeframe
-    raise DataError(f"Bars stand mostly {minutes:g} minutes apart, which is none of {', '.join(TIMEFRAMES)}, D.")
+    spacing = int(spacings[np.argmax(counts)])
+    known = _of_spacing(spacing)
+    if known is None:
+        raise DataError(f"Bars stand {of_spacing(spacing)}, which is none of {', '.join(TIMEFRAMES)}, D.")
+    return known
+
+
+def of_spacing(spacing: int) -> str:
+    """Return the name of the timeframe whose bars stand `spacing` microseconds apart, or how far they stand apart.
+
+    >>> of_spacing(900_000_000), of_spacing(420_000_000)
+    ('15T', 'mostly 7 minutes apart')
+    """
+    known = _of_spacing(spacing)
+    return known.name if known else f"mostly {spacing / 60_000_000:g} minutes apart"
+
+
+def _of_spacing(spacing: int) -> Timeframe | None:
+    every = (*TIMEFRAMES.values(), DAY)
+    return next((one for one in every if one.minutes * 60_000_000 == spacing), None)
 
 
 def resample(bars: pd.DataFrame, to: Timeframe) -> pd.DataFrame:

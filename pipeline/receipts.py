@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from market import tables
+from market import durable, tables
 
 ROOMS = ("market", "feature_store", "labels", "backtest", "training", "registry", "live", "pipeline")
 LIBRARIES = ("numpy", "pandas", "pyarrow", "TA-Lib", "ta", "numba", "scikit-learn", "scipy", "xgboost-cpu", "lightgbm")
@@ -85,7 +85,7 @@ class Order(BaseModel):
             facts=dict(facts),
             seconds=round(time.perf_counter() - began, 3),
         )
-        tables.write_json(path, receipt.model_dump())
+        durable.write_json(path, receipt.model_dump())
         return receipt
 
 

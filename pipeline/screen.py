@@ -15,6 +15,7 @@ from rich.table import Table
 from registry.gates import GATES, Gate, what_it_would_take
 
 _PLAIN_WIDTH = 140
+_PLAIN_LINES = 20  # of progress at most, where there is no terminal
 _WORDS = {True: "[green]pass[/]", False: "[red]FAIL[/]"}
 
 
@@ -51,12 +52,16 @@ class Screen:
 
                 yield report
         else:
-            yield lambda what, done, total: self._plain(name, what, done, total)
-        self.seconds[name] = round(time.perf_counter() - began, 2)
+            shown = 0
 
-    def _plain(self, name: str, what: str, done: int, total: int) -> None:
-        if done:
-            self.say(f"{name}: {what} {done} of {total}")
+            def report(what: str, done: int, total: int) -> None:
+                nonlocal shown
+                if done * _PLAIN_LINES // max(total, 1) > shown * _PLAIN_LINES // max(total, 1):
+                    self.say(f"{name}: {what} {done} of {total}")
+                shown = done
+
+            yield report
+        self.seconds[name] = round(time.perf_counter() - began, 2)
 
     def finished(self, name: str, what: str, why: str | None) -> None:
         """Say what a stage did, or that it had nothing to do."""
@@ -107,16 +112,6 @@ def _benchmarks(answer: Mapping[str, Any]) -> Table:
         takes = escape(what_it_would_take(gate, trades))
         table.add_row(_WORDS[gate.passed], GATES[gate.name].title, got, wanted, interval, takes)
     return table
-
-
-def imported(console: Console, answer: Mapping[str, Any]) -> None:
-    """Print what was imported."""
-    console.print(
-        f"[green]{answer['series']}[/] {answer['rows']:,} bars from {answer['first']} to {answer['last']}",
-        soft_wrap=True,
-    )
-    for line in answer["notes"]:
-        console.print(escape(line), soft_wrap=True)
 
 
 def enriched(console: Console, answer: Mapping[str, Any]) -> None:

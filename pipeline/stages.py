@@ -15,8 +15,9 @@ import labels
 from backtest import metrics
 from backtest.engine import run
 from feature_store import groups as feature_groups
-from market import simulated, tables
+from market import durable, simulated, tables
 from market.errors import DataError
+from market.sessions import hours
 from pipeline import receipts
 from pipeline.fold_store import FoldStore
 from pipeline.imports import store_bars
@@ -96,7 +97,7 @@ def label(job: Job) -> Done:
     order = Order(
         stage="label",
         inputs={"bars": _manifest(job.workspace.bars).sha256},
-        config=[job.exits, job.instrument.costs, job.instrument.market],
+        config=[job.exits, job.instrument.costs, job.instrument.market, hours(job.instrument.market)],
         modules=("labels", "market.tables"),
     )
 
@@ -130,6 +131,7 @@ def train(job: Job, report: Report = quiet) -> Done:
             job.exits,
             job.instrument.costs,
             job.instrument.market,
+            hours(job.instrument.market),
         ],
         modules=("training.crossval", "registry.bundle", "registry.golden", "market.tables"),
     )
@@ -177,7 +179,13 @@ def backtest(job: Job) -> Done:
     order = Order(
         stage="backtest",
         inputs=_inputs(job, "bars") | {"score": _manifest(job.workspace.run / "score.parquet").sha256},
-        config=[job.trading.model_dump(mode="json"), job.exits, job.instrument.costs, training["choice"]],
+        config=[
+            job.trading.model_dump(mode="json"),
+            job.exits,
+            job.instrument.costs,
+            training["choice"],
+            hours(job.instrument.market),
+        ],
         modules=("backtest.engine", "backtest.metrics", "market.tables"),
     )
 
@@ -206,7 +214,7 @@ def backtest(job: Job) -> Done:
         }
         _write(folder / "trades.parquet", result.trades, tables.TRADES, order, {})
         _write(folder / "equity.parquet", result.equity, tables.EQUITY, order, {})
-        tables.write_json(folder / "backtest.json", facts)
+        durable.write_json(folder / "backtest.json", facts)
         written = [*_with_manifest(folder / "trades.parquet"), *_with_manifest(folder / "equity.parquet")]
         return [*written, folder / "backtest.json"], {"trades": len(result.trades)}
 
@@ -279,7 +287,7 @@ def _record(held: Path, cuts: pd.DatetimeIndex, folds: int) -> None:
     """Record the edges of a training that came to its end; edges that an earlier cut-off made fewer are not kept."""
     known = _json(held) if held.exists() else {}
     if known.get("folds") != folds or known["edges"][0] != cuts[0].isoformat() or len(cuts) >= len(known["edges"]):
-        tables.write_json(held, {"folds": folds, "edges": [edge.isoformat() for edge in cuts]})
+        durable.write_json(held, {"folds": folds, "edges": [edge.isoformat() for edge in cuts]})
 
 
 def _window_facts(
@@ -318,6 +326,7 @@ def _write_bundle(
         "exits": job.exits._asdict(),
         "costs": job.instrument.costs._asdict(),
         "market": job.instrument.market,
+        "hours": hours(job.instrument.market)._asdict(),
         "lookback": lookback,
         "inputs": _inputs(job, "bars", "features", "labels"),
         "window": facts["window"],
@@ -354,7 +363,7 @@ def _write_training(
     _write(folder / "predictions.parquet", out_of_fold, tables.PREDICTIONS, order, {})
     _write(folder / "oos_predictions.parquet", judged, tables.PREDICTIONS, order, {"fold": "0 is the final model"})
     _write(folder / "score.parquet", score, tables.SCORE, order, {})
-    tables.write_json(folder / "training.json", facts)
+    durable.write_json(folder / "training.json", facts)
     names = ("predictions", "oos_predictions", "score")
     written = [file for name in names for file in _with_manifest(folder / f"{name}.parquet")]
     return [*written, folder / "training.json"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from market import tables
+from market import durable, tables
 from market.errors import DataError
 from pipeline import answers, receipts
 from pipeline.imports import data_warnings
@@ -77,10 +77,10 @@ def _judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int]
     made = made.model_copy(update={"run_id": run_id})
     runs.keep_card(job.workspace.home, made)
     report("run logged", 3, 3)
-    tables.write_text(folder / "card.json", card.to_json(made))
-    tables.write_text(folder / "card.md", card.to_markdown(made))
+    durable.write_text(folder / "card.json", card.to_json(made))
+    durable.write_text(folder / "card.md", card.to_markdown(made))
     for name, content in drawn.items():
-        tables.write_bytes(folder / "plots" / f"{name}.png", content)
+        durable.write_bytes(folder / "plots" / f"{name}.png", content)
     return [folder / "card.json", folder / "card.md"], {"run_id": run_id, "status": made.status}
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from market import settings, tables
+from market import settings, tables, versions
 from market.errors import DataError, UnavailableError
 from market.instruments import Series
 
@@ -88,6 +88,7 @@ def sweep(workspace: Workspace) -> None:
     for table in (workspace.bars, workspace.features, workspace.labels):
         for left in table.parent.glob(f".{table.stem}.*.tmp"):
             left.unlink()
+    versions.sweep(workspace.bars)
     for left in workspace.run.glob("**/.*.tmp"):
         left.unlink()
     for left in workspace.bundles.glob(".*"):

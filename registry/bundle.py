@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from market.durable import make_durable
 from market.errors import DataError, UsageError
-from market.tables import make_durable
 
 META, MANIFEST = "meta.json", "MANIFEST.json"
 SCHEMA = 2

@@ -16,8 +16,9 @@ from filelock import FileLock, Timeout
 from backtest.policy import Policy
 from backtest.risk import Risk
 from market import settings
-from market.errors import DataError, GateError, UnavailableError
+from market.errors import DataError, GateError, UnavailableError, UsageError
 from market.execution import Costs, Exits
+from market.hours import hours
 from registry import alias, golden, known_good
 from registry import record as records
 from registry.bundle import SCHEMA, read_bundle
@@ -185,7 +186,21 @@ def _parsed(where: str, files: Mapping[str, bytes], meta: Mapping[str, Any], sha
         raise DataError(f"{where}: its golden evidence is of other features than its model: train again.")
     golden.check_predictions(evidence, model, where, differing)
     bundle = _told(where, lambda: _bundle(model, meta, sha256))
+    _check_hours(where, meta)
     return bundle._replace(notes=(f"Predictions are identical{differing}.",)) if differing else bundle
+
+
+def _check_hours(where: str, meta: Mapping[str, Any]) -> None:
+    """Raise UsageError where the market's hours are others than those that the model was judged in."""
+    judged, here = meta.get("hours"), hours(meta["market"])._asdict()
+    if judged is not None and judged != here:
+        changed = ", ".join(
+            f"{name} {judged.get(name)} → {here[name]}" for name in here if judged.get(name) != here[name]
+        )
+        raise UsageError(
+            f"{where} was judged in other hours of the {meta['market']} market than config/sessions.toml has "
+            f"({changed}): restore them, or train again."
+        )
 
 
 def _bundle(model: Ensemble, meta: Mapping[str, Any], sha256: str) -> Bundle:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from market.durable import make_durable, write_json
 from market.errors import AssayError, DataError, GateError, UnavailableError
-from market.tables import make_durable, write_json
 from registry import record as records
 from registry.bundle import read_bundle, write_bundle
 

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from market.durable import make_durable
 from market.errors import DataError, UnavailableError
-from market.tables import make_durable
 
 Kind = Literal["trial", "look"]
 PATIENCE = 60.0

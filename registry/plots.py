@@ -21,7 +21,7 @@ from registry.shortfall import percent
 
 GOOD, BAD, INK, QUIET, GOLD, PAPER = "#2f7d4f", "#b5403a", "#22272e", "#8a93a0", "#b8862b", "#ffffff"
 TOP_FEATURES = 20
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
     "text.color": INK,
@@ -56,7 +56,7 @@ def draw(
     optionally `label` (a curve each); `importance` maps features to any non-negative weight. What is missing or empty
     gives a plot that says so.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         return {
             "gates": gate_table(card),
             "equity": equity_and_fall(card, equity),
@@ -83,7 +83,7 @@ def gate_table(card: Card) -> bytes:
     axes.spines["left"].set_visible(False)
     axes.tick_params(left=False)
     axes.set_title(f"{card.series}: {card.status}", color=GOOD if card.status == "READY" else BAD)
-    return _png(figure)
+    return png(figure)
 
 
 def equity_and_fall(card: Card, equity: pd.DataFrame | None) -> bytes:
@@ -111,7 +111,7 @@ def equity_and_fall(card: Card, equity: pd.DataFrame | None) -> bytes:
     lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
     lower.yaxis.set_major_locator(MaxNLocator(4))
     lower.set_ylabel("Fall")
-    return _png(figure)
+    return png(figure)
 
 
 def fold_profit_factors(card: Card) -> bytes:
@@ -133,7 +133,7 @@ def fold_profit_factors(card: Card) -> bytes:
     axes.set_ylim(0.0, top)
     axes.grid(visible=False, axis="x")
     axes.set_title(f"{title} (trades above)")
-    return _png(figure)
+    return png(figure)
 
 
 def calibration_curve(card: Card, calibration: pd.DataFrame | None) -> bytes:
@@ -153,7 +153,7 @@ def calibration_curve(card: Card, calibration: pd.DataFrame | None) -> bytes:
     axes.set(xlim=(0, high), ylim=(0, high), xlabel="Predicted probability", ylabel="How often it happened")
     axes.set_title(title)
     axes.legend(loc="upper left")
-    return _png(figure)
+    return png(figure)
 
 
 def feature_importance(card: Card, importance: Mapping[str, float] | None) -> bytes:
@@ -172,7 +172,7 @@ def feature_importance(card: Card, importance: Mapping[str, float] | None) -> by
     axes.set_ylim(0.6 - len(top), 0.6)
     axes.grid(visible=False, axis="y")
     axes.set_title(title)
-    return _png(figure)
+    return png(figure)
 
 
 def _gate_row(axes: Axes, y: float, gate: Gate) -> None:
@@ -225,10 +225,11 @@ def _nothing(title: str, why: str) -> bytes:
     axes.set_axis_off()
     axes.set_title(title)
     axes.text(0.5, 0.5, why, ha="center", va="center", color=QUIET, fontsize=12, transform=axes.transAxes)
-    return _png(figure)
+    return png(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure, dpi: int = 130) -> bytes:
+    """Return a figure as a PNG, the same bytes each time."""
     stream = io.BytesIO()
-    FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=130, metadata={"Software": "Assay"})
+    FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=dpi, metadata={"Software": "Assay"})
     return stream.getvalue()

@@ -10,8 +10,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from market.durable import write_json
 from market.errors import DataError, GateError, UnavailableError
-from market.tables import write_json
 from registry import known_good, signing, tracking
 from registry import record as records
 from registry.bundle import read_bundle

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from market.durable import write_text
 from market.errors import UsageError, nearest
-from market.tables import write_text
 from registry import card as cards
 from registry.card import Card
 from registry.record import DEMO

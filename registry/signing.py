@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from filelock import FileLock, Timeout
 
 from market import settings
+from market.durable import make_durable, write_bytes
 from market.errors import UnavailableError, UsageError
-from market.tables import make_durable, write_bytes
 
 PATIENCE = 30.0
 _FINGERPRINT = 16

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from market.durable import make_durable
 from market.errors import DataError, UnavailableError
-from market.tables import make_durable
 from registry import run_content as content
 from registry.card import Card
 

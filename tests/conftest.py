@@ -1,8 +1,15 @@
-"""What all tests share: keys of their own, so that none of them ever signs with the user's."""
+"""What all tests share: keys of their own, so that none of them ever signs with the user's; examples drawn alike."""
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# Machines are busy, so a slow example is no fault; a change is judged on the same examples everywhere, and
+# `make explore` draws new ones.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=500)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -37,9 +37,10 @@ CREATE TABLE books ({_FIGURES}) STRICT, WITHOUT ROWID;
 CREATE TABLE executions ({_EXECUTIONS}) STRICT;
 CREATE TABLE orders (number INTEGER PRIMARY KEY, client_id TEXT NOT NULL UNIQUE, state TEXT NOT NULL) STRICT
 """
-_VENUE = Kind("paper broker", 0x41535042, (_TABLES,))
+_NIGHTS_BEFORE_OPEN = "ALTER TABLE books ADD COLUMN nights_before_open REAL NOT NULL DEFAULT 0.0"
+_VENUE = Kind("paper broker", 0x41535042, (_TABLES, _NIGHTS_BEFORE_OPEN))
 _WHOLE = 1e-6  # a size this near to a whole number of lot steps, in steps, is one
-_UNSEEN = Bar(*[0.0] * 7)
+_UNSEEN = Bar(*[0.0] * len(Bar._fields))
 
 
 class Terms(NamedTuple):
@@ -194,8 +195,9 @@ class PaperBroker:
         return {found[0]: _read(found) for found in self._run("SELECT * FROM books ORDER BY series").fetchall()}
 
     def _write(self, series: str, book: _Book) -> None:
-        marks = ", ".join("?" * 21)
-        row = (series, book.client_id, book.ts, *book.bar, *book.state)
+        *bar, nights_before_open = book.bar
+        row = (series, book.client_id, book.ts, *bar, *book.state, nights_before_open)
+        marks = ", ".join("?" * len(row))
         self._run(f"INSERT OR REPLACE INTO books VALUES ({marks})", *row)
 
     def _transaction(self) -> AbstractContextManager[None]:
@@ -207,7 +209,7 @@ class PaperBroker:
 
 
 def _read(found: tuple[Any, ...]) -> _Book:
-    return _Book(found[1], found[2], Bar(*found[3:10]), State(*found[10:]))
+    return _Book(found[1], found[2], Bar(*(*found[3:10], found[-1])), State(*found[10:-1]))
 
 
 def _typed(terms: Terms) -> Terms:

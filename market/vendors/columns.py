@@ -1,6 +1,7 @@
 """The usual column names, and what they mean."""
 
 from market.errors import DataError
+from market.vendors.foreign import shown
 
 _NEEDED = ("open", "high", "low", "close")
 _NAMES = {
@@ -10,6 +11,7 @@ _NAMES = {
     "close": ("close", "c", "bid_close"),
     "volume": ("tick_volume", "tickvol", "tick_vol", "volume", "vol", "v"),
     "spread": ("spread_recorded", "spread"),
+    "symbol": ("symbol", "ticker", "instrument", "pair"),
 }
 _STAMP = ("timestamp", "datetime", "date_time", "ts", "time", "date", "open_time", "__index_level_0__", "index")
 _WHOLE_STAMP = ("timestamp", "datetime", "date_time", "ts")
@@ -39,7 +41,7 @@ def roles(names: list[str], where: str) -> dict[str, list[int]]:
     found = [plain(name) for name in names]
     twice = sorted({name for name in found if name and found.count(name) > 1})
     if twice:
-        raise DataError(f"{where}: the column {twice[0]} stands twice: keep one. Found: {_listed(names)}.")
+        raise DataError(f"{where}: the column {shown(twice[0], 40)} stands twice: keep one. Found: {_listed(names)}.")
     places = {role: [found.index(name) for name in usual if name in found][:1] for role, usual in _NAMES.items()}
     places["stamp"] = _stamp(found)
     missing = [role for role in ("stamp", *_NEEDED) if not places[role]]
@@ -57,5 +59,5 @@ def _stamp(found: list[str]) -> list[int]:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(name.strip()[:40] for name in names[:20])
-    return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    some = ", ".join(shown(name.strip(), 40) for name in names[:20])
+    return some + (f" and {len(names) - 20} more" if len(names) > 20 else "")

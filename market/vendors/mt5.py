@@ -1,45 +1,41 @@
-"""MetaTrader 5 (and 4) exports: on the broker's clock, stamped at the open, spread in points.
+"""MetaTrader 5 exports: on the broker's clock, stamped at the open, spread in points.
 
-Read are the terminal's own export (`<DATE> <TIME> <OPEN> …`, tab or comma, UTF-8 or UTF-16), the bare form
-`2023.03.13,21:00,open,high,low,close,volume`, and the columns of its Python package (`time, open, …, tick_volume,
-spread, real_volume`).
+Read are the terminal's own export (`<DATE> <TIME> <OPEN> …`, tab or comma, with and without spread, UTF-8 or UTF-16)
+and the columns of its Python package (`time, open, …, tick_volume, spread, real_volume`).
 """
 
-import re
-from pathlib import Path
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from market.bars import Raw
-from market.instruments import Instrument
+from market.intake import Raw
 from market.vendors import delimited, tabular
 from market.vendors.columns import plain, roles
+from market.vendors.source import Asked, Source
 
-DESCRIPTION = "MetaTrader export (spread in points)"
+DESCRIPTION = "MetaTrader 5 export (spread in points)"
+CLOCK: str | None = None
+STAMP: str | None = "open"
 
-_BARE = re.compile(r"\d{4}\.\d\d\.\d\d[\t,;]\d\d:\d\d(:\d\d)?([\t,;][0-9.]+){4,7}\s*")
-_BARE_NAMES = ["date", "time", "open", "high", "low", "close", "tickvol", "vol", "spread"]
 _PYTHON = {"time", "tick_volume", "spread", "real_volume"}
 
 
 def recognises(head: bytes) -> bool:
-    """Return whether the first line is a header in angle brackets, bare MetaTrader bars or its Python columns."""
-    line = delimited.first_line(head)
-    names = {plain(name) for name in delimited.fields(line)}
-    return bool({"<date>", "<open>"} & names) or bool(_BARE.fullmatch(line)) or names >= _PYTHON
+    """Return whether the first line is a header in angle brackets or names the columns of the Python package."""
+    names = {plain(name) for name in delimited.fields(delimited.first_line(head))}
+    return bool({"<date>", "<open>"} & names) or names >= _PYTHON
 
 
-def read(path: Path, instrument: Instrument) -> Raw:
-    """Return the rows of the export; spreads become prices by the point of the file's own prices."""
-    with path.open("rb") as stream:
-        line = delimited.first_line(stream.read(65_536))
-    bare = _BARE_NAMES[: len(delimited.fields(line))] if _BARE.fullmatch(line) else None
-    texts = delimited.read(path, bare)
-    names = [plain(name).strip("<>") for name in texts.names]
-    places = roles(names, str(path))
-    point = _point(texts.columns[places["close"][0]], instrument.costs.tick_size)
-    return tabular.from_texts(texts, places, spread_unit=point)
+def read(source: Source, asked: Asked) -> Iterator[Raw]:
+    """Yield the rows of the export; spreads become prices by the point of the file's own prices."""
+    lay = delimited.layout(source)
+    places = roles([plain(name).strip("<>") for name in lay.names], str(source.path))
+    point = 1.0
+    if "spread" in places:
+        first = next(delimited.chunks(source._replace(advance=lambda _: None), lay, []))
+        point = _point(first.columns[places["close"][0]], asked.instrument.costs.tick_size)
+    yield from tabular.from_text(source, lay, places, spread_unit=point)
 
 
 def _point(closes: pa.ChunkedArray, tick_size: float) -> float:

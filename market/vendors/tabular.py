@@ -1,79 +1,190 @@
 """From columns of a table, whatever file they stood in, to raw rows and findings on what could not be read."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from market.bars import Raw
-from market.validation import COLUMNS, PRICES
-from market.vendors import values
-from market.vendors.delimited import Texts
+from market import calendars
+from market.errors import UsageError
+from market.findings import COLUMNS
+from market.intake import Raw
+from market.validation import GREGORIAN, MOST, OTHER_CALENDAR, PRICES, some_of
+from market.vendors import delimited, values
+from market.vendors.foreign import shown
+from market.vendors.source import Source
+from market.vendors.values import Form
 
-_SHOWN = 160
+OTHER_ORDER = {"day": "month", "month": "day"}
+A_STRETCH = 24  # dates in another order that are no slip
+_NUMBERS = (*PRICES, "volume", "spread", "ask")
+
+Roles = dict[str, list[int]]
 
 
-def shown(text: object) -> str:
-    """Return the beginning of a foreign text without anything that a terminal would obey.
+def from_text(
+    source: Source,
+    lay: delimited.Layout,
+    roles: Roles,
+    *,
+    spread_unit: float = 1.0,
+    order: str | None = None,
+    form: Form | None = None,
+) -> Iterator[Raw]:
+    """Yield the raw rows of delimited text; see `raw` for `spread_unit`.
 
-    >>> shown("chat\x1b[2J")
-    'chat [2J'
+    `order` is what comes first in a date, `year`, `day` or `month`, and `form` what all stamps are, where the format
+    fixes it.
     """
-    return "".join(letter if letter.isprintable() else " " for letter in str(text)[:_SHOWN])
+    numbers = [place for role in _NUMBERS for place in roles.get(role, [])]
+    carried: set[str] = set()
+    for texts in delimited.chunks(source, lay, numbers):
+        stamp = _stamp(texts.columns, roles) if texts.columns else None
+        if form is None and stamp is not None and len(stamp):
+            form = form_of(stamp, source, order)
+        read = raw(
+            texts.columns, roles, texts.lines, form or Form(False, False), spread_unit, texts.broken, len(lay.names)
+        )
+        if form is not None and form.offsets and stamp is not None:
+            carried |= set(values.offsets(stamp)[1])
+            read = read._replace(unreadable=_together([read.unreadable, _many(carried)]))
+        yield read
+
+
+def form_of(stamp: pa.ChunkedArray, source: Source, order: str | None = None) -> Form:
+    """Return what the stamps of a file are; UsageError where day and month cannot be told apart."""
+    form = values.form_of(stamp)
+    if order is not None and not form.counts:
+        return form._replace(order=order)
+    if form.order == "":
+        raise UsageError(
+            f"{source.path}: {shown(stamp[0].as_py())!r} may be day first or month first: say --dates day or "
+            "--dates month."
+        )
+    return form
 
 
 def raw(
     columns: list[pa.ChunkedArray],
-    roles: dict[str, list[int]],
+    roles: Roles,
     lines: np.ndarray,
-    *,
+    form: Form,
     spread_unit: float = 1.0,
     broken: list[tuple[int, str]] | None = None,
+    fields: int = 0,
 ) -> Raw:
     """Return the readable rows, and a finding for each text that is neither stamp nor number and each broken line.
 
     `roles` says at which positions in `columns` a role stands; `lines` are row numbers in the source. Recorded spreads
-    are counted in `spread_unit` of price.
+    are counted in `spread_unit` of price; where there is the `ask` of the close instead, they are the whole units from
+    close to ask. Each other line had another number than `fields`.
     """
-    stamp, bad = values.stamps(_joined(columns, roles["stamp"]))
-    rows = pd.DataFrame({"row": lines.astype("int64"), "stamp": stamp})
-    content = [_content(columns, int(i)) for i in np.flatnonzero(bad)]
-    findings = [_findings(lines[bad], "", "row cannot be read", content, "a stamp such as 2025-01-31 13:45")]
-    for role in (*PRICES, "volume", "spread"):
+    findings = [_broken(broken or [], fields)]
+    if not columns:
+        empty = pd.DataFrame(
+            {"row": lines, "stamp": pd.Series([], dtype="datetime64[us]")} | dict.fromkeys(PRICES, 0.0)
+        )
+        return Raw(empty, _together(findings))
+    stamp, bad = values.stamps(_stamp(columns, roles), form)
+    rows = {"row": lines.astype("int64"), "stamp": stamp}
+    findings.append(_unread(columns, roles, lines, bad, form))
+    if bad.sum() > MOST * len(bad):
+        findings.append(_explained(_stamp(columns, roles)))
+    for role in _NUMBERS:
         if role not in roles:
             continue
         column = columns[roles[role][0]]
         rows["spread_recorded" if role == "spread" else role], text = values.numbers(column)
         new = text & ~bad
-        found = [shown(value) for value in column.filter(pa.array(new)).to_pylist()]
-        findings.append(_findings(lines[new], rows["stamp"][new].astype(str), f"text in {role}", found, "a number"))
-        bad = bad | text
+        if new.any():
+            found = [shown(value) for value in column.filter(pa.array(new)).to_pylist()]
+            findings.append(_findings(lines[new], stamp[new].astype(str), f"text in {role}", found, "a number"))
+            bad = bad | text
+    if "symbol" in roles:
+        rows["symbol"] = columns[roles["symbol"][0]].cast(pa.string()).to_pandas().to_numpy()
+    if "ask" in rows:
+        rows["spread_recorded"] = np.round((rows.pop("ask") - rows["close"]) / spread_unit)
     if "spread_recorded" in rows:
-        rows["spread_recorded"] = _in_price(rows["spread_recorded"].to_numpy(), spread_unit)
-    findings.append(_broken(broken or [], len(columns)))
-    unreadable = pd.concat(findings)
-    unreadable.index = pd.Index([-1] * len(unreadable), dtype="int64")
-    return Raw(rows[~bad].reset_index(drop=True), unreadable)
+        rows["spread_recorded"] = in_price(rows["spread_recorded"], spread_unit)
+    frame = pd.DataFrame(rows)
+    return Raw(frame[~bad].reset_index(drop=True) if bad.any() else frame, _together(findings))
 
 
-def from_texts(texts: Texts, roles: dict[str, list[int]], spread_unit: float = 1.0) -> Raw:
-    """Return the raw rows of delimited text."""
-    return raw(texts.columns, roles, texts.lines, spread_unit=spread_unit, broken=texts.broken)
+def in_utc(chunks: Iterator[Raw]) -> Iterator[Raw]:
+    """Yield the chunks with naive stamps marked as UTC, which the format says that they are."""
+    for rows, unreadable in chunks:
+        naive = len(rows) > 0 and rows["stamp"].dt.tz is None
+        yield Raw(rows.assign(stamp=rows["stamp"].dt.tz_localize("UTC")) if naive else rows, unreadable)
 
 
-def _joined(columns: list[pa.ChunkedArray], places: list[int]) -> pa.ChunkedArray:
+def without_empty_volume(chunks: Iterator[Raw]) -> Iterator[Raw]:
+    """Yield the chunks without volume as long as it is 0 throughout: some vendors write 0 where they record none."""
+    recorded = False
+    for rows, unreadable in chunks:
+        recorded = recorded or ("volume" in rows and bool((rows["volume"].to_numpy() != 0).any()))
+        yield Raw(rows if recorded else rows.drop(columns="volume", errors="ignore"), unreadable)
+
+
+def _many(offsets: set[str]) -> pd.DataFrame:
+    """Return a warning where stamps carry more offsets from UTC than one clock has in a year: two, an hour apart."""
+    minutes = {values.minutes(offset) for offset in offsets}
+    told = len(minutes) > 2 or max(minutes) - min(minutes) > 60 if minutes else False
+    found = f"the offsets {', '.join(sorted(offsets))}"
+    finding = _findings(np.array([0] * told), "", "offsets are many", [found] * told, "those of one clock, at most two")
+    return finding.assign(severity="warning")
+
+
+def _unread(
+    columns: list[pa.ChunkedArray], roles: Roles, lines: np.ndarray, bad: np.ndarray, form: Form
+) -> pd.DataFrame:
+    """Return findings on rows whose stamps cannot be read, by themselves or among the others."""
+    if not bad.any():
+        return _findings(lines[bad], "", "", [], "")
+    at, stamps = np.flatnonzero(bad), _stamp(columns, roles).filter(pa.array(bad))
+    content = [_content(columns, int(i)) for i in at]
+    if form.counts or not values.is_text(stamps.type):
+        return _findings(lines[bad], "", "row cannot be read", content, "a stamp such as 2025-01-31 13:45")
+    swapped = _swapped(stamps, form)
+    if swapped >= A_STRETCH:
+        found = f"{swapped} dates in which what is read as the month is over 12"
+        other = f"--dates {OTHER_ORDER[form.order]}"
+        return _findings(np.array([0]), "", "day and month are in the other order", [found], other)
+    odd = values.offsets(stamps)[0] != form.offsets
+    odd &= ~values.stamps(stamps, form._replace(offsets=not form.offsets))[1]
+    problem = np.where(odd, "offsets are mixed", "row cannot be read")
+    wanted = np.where(
+        odd, f"an offset on {'all' if form.offsets else 'none'} of the stamps", "a stamp such as 2025-01-31 13:45"
+    )
+    return _findings(lines[bad], "", problem, content, wanted)
+
+
+def _swapped(stamps: pa.ChunkedArray, form: Form) -> int:
+    """Return how many dates that cannot be read could be with day and month the other way round."""
+    other = OTHER_ORDER.get(form.order)
+    return 0 if other is None else int((~values.stamps(stamps, form._replace(order=other))[1]).sum())
+
+
+def _explained(stamps: pa.ChunkedArray) -> pd.DataFrame:
+    """Return a finding on the whole file where its stamps are in another calendar or count."""
+    told = calendars.explain(stamps.take(pa.array(some_of(len(stamps)))).to_pylist())
+    return _findings(np.array([0] * bool(told)), "", OTHER_CALENDAR, [told or ""] * bool(told), GREGORIAN)
+
+
+def _stamp(columns: list[pa.ChunkedArray], roles: Roles) -> pa.ChunkedArray:
     """Return the stamps, date and time joined by a blank where they stand apart."""
-    if len(places) == 1:
-        return columns[places[0]]
-    date, time = (pa.compute.cast(columns[place], pa.string()) for place in places)
-    return pa.compute.binary_join_element_wise(date, time, " ")
+    places = roles["stamp"]
+    return columns[places[0]] if len(places) == 1 else values.joined(*(columns[place] for place in places))
 
 
 def _content(columns: list[pa.ChunkedArray], i: int) -> str:
-    values = (column[i].as_py() for column in columns)
-    return shown(" | ".join("" if value is None else str(value) for value in values))
+    cells = (column[i].as_py() for column in columns)
+    return shown(" | ".join("" if cell is None else str(cell) for cell in cells))
 
 
-def _findings(lines: np.ndarray, stamp: pd.Series | str, problem: str, found: list[str], wanted: str) -> pd.DataFrame:
+def _findings(
+    lines: np.ndarray, stamp: pd.Series | str, problem: str | np.ndarray, found: list[str], wanted: str | np.ndarray
+) -> pd.DataFrame:
     stamps = stamp if isinstance(stamp, str) else stamp.to_numpy()
     columns = {"file": "", "row": lines, "stamp": stamps, "severity": "error", "problem": problem, "found": found}
     return pd.DataFrame(columns | {"wanted": wanted}, index=range(len(lines)), columns=COLUMNS)
@@ -85,7 +196,14 @@ def _broken(broken: list[tuple[int, str]], fields: int) -> pd.DataFrame:
     return _findings(lines, "", "row cannot be read", content, f"{fields} fields, as in the other rows")
 
 
-def _in_price(values: np.ndarray, unit: float) -> np.ndarray:
+def _together(findings: list[pd.DataFrame]) -> pd.DataFrame:
+    some = [one for one in findings if len(one)]
+    together = pd.concat(some).sort_values("row", kind="stable") if some else pd.DataFrame(columns=COLUMNS)
+    together.index = pd.Index([-1] * len(together), dtype="int64")
+    return together
+
+
+def in_price(counted: np.ndarray, unit: float) -> np.ndarray:
     """Return counts of `unit` as prices: divided by the units in 1 where they are whole, for exactness."""
     per_price = round(1 / unit)
-    return values / per_price if abs(per_price * unit - 1) < 1e-9 else values * unit
+    return counted / per_price if abs(per_price * unit - 1) < 1e-9 else counted * unit

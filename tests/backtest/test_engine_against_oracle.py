@@ -1,32 +1,46 @@
 """The compiled loop says what a plain-Python reading of the rules says, on random markets, trade by trade."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backtest import Policy, Risk
 from backtest.engine import run
+from market.errors import DataError, UsageError
 from market.execution import Costs, Exits
 from market.tape import tape
 from tests.markets import COSTS, random_bars
+from tests.oracles import sessions as clock
 from tests.oracles import trades as oracle
 
+QUARTER = pd.Timedelta(minutes=15)
+PRICES = ["open", "high", "low", "close", "spread"]
+LOOSE = Risk(max_trades_per_day=1000, max_consecutive_losses=1000, daily_loss=1.0)
 YEN = COSTS._replace(quote_currency="JPY", commission=350.0)
 
 
 def both(
-    bars: pd.DataFrame, score: pd.Series, policy: Policy, exits: Exits, costs: Costs, risk: Risk, market: str
+    bars: pd.DataFrame,
+    score: pd.Series,
+    policy: Policy,
+    exits: Exits,
+    costs: Costs,
+    risk: Risk,
+    market: str,
+    finer: pd.DataFrame | None = None,
 ) -> tuple:
     """Run the engine and the oracle on the same market."""
-    result = run(bars, score, policy, exits, costs, risk, market)
+    result = run(bars, score, policy, exits, costs, risk, market, "pessimistic" if finer is None else "finer", finer)
     arrays = tape(bars, costs, exits.atr_period, market)
     scores = [
         {"score": s, "expected_r_long": 1.0, "expected_r_short": 1.0, "confidence": max(s, 1.0 - s)} for s in score
     ]
     said = oracle.backtest(
-        bars[["open", "high", "low", "close", "spread"]].to_dict("records"),
+        bars[PRICES].to_dict("records"),
         arrays.atr.tolist(),
         scores,
         policy._asdict() | {"blocked_sessions": [2] if policy.blocked_sessions else []},
@@ -36,10 +50,37 @@ def both(
         arrays.day.tolist(),
         arrays.session.tolist(),
         arrays.shut.tolist(),
-        arrays.nights.tolist(),
+        [0.0, *(float(clock.nights(a, b, market)) for a, b in pairwise(bars.index))],
         arrays.usd_per_quote.tolist(),
+        nights_before_open(bars, market),
+        None if finer is None else [inside(ts, finer) for ts in bars.index],
     )
     return result, said
+
+
+def nights_before_open(bars: pd.DataFrame, market: str) -> list[float]:
+    """Return the nights between each bar's open and the close before it."""
+    return [0.0, *(float(clock.nights(a, max(a, b - QUARTER), market)) for a, b in pairwise(bars.index))]
+
+
+def inside(ts: pd.Timestamp, finer: pd.DataFrame) -> list[dict[str, float]]:
+    """Return the finer bars that close within the quarter of an hour that ends at `ts`."""
+    return finer.loc[ts - QUARTER + pd.Timedelta(microseconds=1) : ts, PRICES].to_dict("records")
+
+
+def quarters(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return bars with holes of up to a day, and the five-minute bars that they are made of, some of those spoilt."""
+    rng = np.random.default_rng(seed)
+    fine = random_bars(seed, 1500, "2024-01-08 00:05", 5)
+    made = fine.groupby(fine.index.ceil("15min")).agg(
+        {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum", "spread": "last"}
+    )
+    kept = np.ones(len(made), dtype=bool)
+    for begin, length in zip(rng.integers(30, len(made), 3), rng.integers(1, 96, 3), strict=True):
+        kept[begin : begin + length] = False
+    spoilt = rng.random(len(fine)) < 0.05
+    fine.loc[spoilt, "high"] += 0.5
+    return made[kept].rename_axis("ts"), fine[rng.random(len(fine)) > 0.05]
 
 
 def assert_same(result, said, bars: pd.DataFrame) -> None:
@@ -58,6 +99,7 @@ def assert_same(result, said, bars: pd.DataFrame) -> None:
         for name in ("size", "entry", "stop", "target", "exit", "r", "pnl"):
             assert getattr(row, name) == pytest.approx(told[name], rel=1e-9, abs=1e-9), name
     np.testing.assert_allclose(result.equity["equity"], said["equity"], rtol=1e-12)
+    assert (result.ties, result.ties_settled) == (said["ties"], said["ties_settled"])
 
 
 @settings(max_examples=120, deadline=None)
@@ -92,6 +134,78 @@ def test_engine_and_oracle_agree_on_any_market(
     assert_same(result, said, bars)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    take_profit=st.sampled_from([0.3, 0.5, 1.0]),
+    stop_loss=st.sampled_from([0.3, 0.6, 1.0]),
+    horizon=st.sampled_from([1, 7, 50]),
+    market=st.sampled_from(["metal", "index", "crypto"]),
+    costs=st.sampled_from([COSTS, YEN, COSTS._replace(slippage=0.0, commission=0.0)]),
+    with_finer=st.booleans(),
+)
+@example(371, 0.3, 1.0, 7, "metal", COSTS, False)  # the data end at a roll
+def test_engine_and_oracle_agree_over_closures_and_where_finer_bars_settle_ties(
+    seed, take_profit, stop_loss, horizon, market, costs, with_finer
+):
+    bars, fine = quarters(seed)
+    score = pd.Series(np.random.default_rng(seed + 1).random(len(bars)), index=bars.index)
+    exits = Exits(take_profit, stop_loss, horizon)
+    finer = fine if with_finer else None
+    result, said = both(bars, score, Policy(0.6, 0.4, cooldown=0), exits, costs, LOOSE, market, finer)
+    assert_same(result, said, bars)
+
+
+def over_quarters(seed: int) -> tuple:
+    bars, fine = quarters(seed)
+    score = pd.Series(1.0, index=bars.index)
+    return *both(bars, score, Policy(0.6, 0.4, cooldown=0), Exits(0.5, 0.4, 50), COSTS, LOOSE, "metal", fine), bars
+
+
+def test_finer_bars_settle_many_ties_and_leave_some():
+    result, said, bars = over_quarters(1)
+    assert_same(result, said, bars)
+    assert 10 < result.ties_settled < result.ties < len(result.trades)
+
+
+def test_finer_bars_that_are_walked_backwards_are_caught(monkeypatch):
+    def backwards(position, bar, finer, costs):
+        if honest(position, bar, finer, costs) is None:
+            return None
+        reached = (oracle._long_barriers(position, one, costs) for one in reversed(finer))
+        return next(one for one in reached if one is not None)
+
+    honest = oracle._untied
+    monkeypatch.setattr(oracle, "_untied", backwards)
+    result, said, bars = over_quarters(1)
+    with pytest.raises(AssertionError):
+        assert_same(result, said, bars)
+
+
+def test_a_night_of_an_early_close_that_only_survivors_pay_for_is_caught(monkeypatch):
+    result, said, bars = over_quarters(1)
+    assert_same(result, said, bars)
+    monkeypatch.setitem(globals(), "nights_before_open", lambda bars, market: [0.0] * len(bars))
+    result, said, bars = over_quarters(1)
+    with pytest.raises(AssertionError):
+        assert_same(result, said, bars)
+
+
+@pytest.mark.parametrize(
+    ("ties", "finer", "told"),
+    [
+        ("optimistic", None, "choose one of pessimistic, finer"),
+        ("finer", None, "needs finer bars"),
+        ("finer", "the same", "give finer ones"),
+    ],
+)
+def test_ties_that_cannot_be_settled_as_wanted_are_refused(ties, finer, told):
+    bars = random_bars(1)
+    given = None if finer is None else bars
+    with pytest.raises((UsageError, DataError), match=told):
+        run(bars, bars["close"], Policy(0.6, 0.4), Exits(1.0, 1.0, 5), COSTS, Risk(), "crypto", ties, given)
+
+
 def test_an_engine_that_takes_the_target_first_on_a_tie_is_caught(monkeypatch):
     def target_first(position, bar, costs):
         if bar["high"] >= position["target"]:
@@ -105,45 +219,3 @@ def test_an_engine_that_takes_the_target_first_on_a_tie_is_caught(monkeypatch):
     result, said = both(bars, score, Policy(0.6, 0.4, cooldown=0), Exits(0.5, 0.4, 50), COSTS, Risk(), "crypto")
     with pytest.raises(AssertionError):
         assert_same(result, said, bars)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_money_is_conserved(seed):
-    bars = random_bars(seed, 2000)
-    score = pd.Series(np.random.default_rng(seed).random(len(bars)), index=bars.index)
-    risk = Risk(max_trades_per_day=1000, max_consecutive_losses=1000, daily_loss=1.0)
-    result = run(bars, score, Policy(0.6, 0.4, cooldown=0), Exits(1.4, 1.0, 50), COSTS, risk, "metal")
-    trades, equity = result.trades, result.equity["equity"]
-    assert len(trades) > 100
-    assert trades["pnl"].sum() == pytest.approx(equity.iloc[-1] - risk.equity, abs=1e-6)
-    before = risk.equity + trades["pnl"].cumsum().shift(fill_value=0.0)
-    share = trades["size"] * COSTS.contract_size * (trades["entry"] - trades["stop"]).abs() / before
-    assert (share <= risk.per_trade * 1.001).all()
-    at_risk = (trades["pnl"] / trades["r"]).to_numpy() / before.to_numpy()
-    assert np.log1p(at_risk * trades["r"]).sum() == pytest.approx(np.log(equity.iloc[-1] / risk.equity), abs=1e-9)
-
-
-def test_every_fill_lies_in_its_bar_or_at_a_gapped_open():
-    bars = random_bars(11, 3000)
-    score = pd.Series(np.random.default_rng(5).random(len(bars)), index=bars.index)
-    free = COSTS._replace(slippage=0.0)
-    result = run(bars, score, Policy(0.55, 0.45, cooldown=0), Exits(1.4, 1.0, 50), free, Risk(), "crypto")
-    for t_entry, trade in result.trades.iterrows():
-        entry_bar, exit_bar = bars.loc[t_entry], bars.loc[trade["t_exit"]]
-        ask = exit_bar["spread"] if trade["side"] < 0 else 0.0
-        assert exit_bar["low"] + ask - 1e-9 <= trade["exit"] <= exit_bar["high"] + ask + 1e-9
-        assert trade["entry"] == pytest.approx(entry_bar["open"] + (entry_bar["spread"] if trade["side"] > 0 else 0.0))
-        assert trade["t_exit"] >= t_entry
-
-
-def test_scaling_all_prices_by_ten_changes_no_decision():
-    bars = random_bars(7, 1500)
-    score = pd.Series(np.random.default_rng(7).random(len(bars)), index=bars.index)
-    dear = bars.assign(**{name: bars[name] * 10 for name in ("open", "high", "low", "close", "spread")})
-    costs = COSTS._replace(commission=0.0)
-    dear_costs = costs._replace(slippage=0.2, tick_size=0.1, minimum_stop=3.0, contract_size=10.0)
-    first = run(bars, score, Policy(0.6, 0.4), Exits(1.4, 1.0, 50), costs, Risk(), "metal").trades
-    second = run(dear, score, Policy(0.6, 0.4), Exits(1.4, 1.0, 50), dear_costs, Risk(), "metal").trades
-    assert first.index.equals(second.index)
-    assert (first["reason"] == second["reason"]).all()
-    np.testing.assert_allclose(first["r"], second["r"], atol=1e-6)

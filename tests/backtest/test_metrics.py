@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backtest import metrics
+from market import sessions
 from market.errors import DataError, UsageError
+from tests.markets import COSTS, random_bars
 
 # Carl Bacon, Practical Portfolio Performance Measurement and Attribution, 2nd ed. (2008): 24 months of returns.
 BACON_PERCENT = """
@@ -22,7 +24,7 @@ SORTINO = [0.17, 0.15, 0.23, -0.05, 0.12, 0.09, 0.13, -0.04]
 SHARPE = np.array([0.259, 0.198, 0.364, -0.081, 0.057, 0.055, 0.188, 0.317, 0.24, 0.184, -0.01, 0.526])
 OMEGA = np.array([0.0089, 0.0012, -0.002, 0.01, -0.0002, 0.02, 0.03, 0.01, -0.003, 0.01, 0.0102, -0.01])
 
-R_METRICS = ["profit_factor", "win_rate", "sharpe", "sortino", "expectancy", "break_even_win_rate"]
+R_METRICS = ["profit_factor", "win_rate", "sharpe", "sortino", "expectancy", "break_even_win_rate", "payoff_ratio"]
 trade_results = st.lists(st.integers(-400, 600).map(lambda hundredths: hundredths / 100), min_size=1, max_size=60)
 factors = st.floats(0.01, 100.0)
 
@@ -58,6 +60,37 @@ def test_bacons_d_ratio_follows_from_win_rate_and_profit_factor() -> None:
     assert (1 - wins) / wins / factor == pytest.approx(0.401332946972, rel=1e-9)
 
 
+def test_bacons_d_ratio_follows_from_win_rate_and_payoff_too() -> None:
+    wins, payoff = metrics.win_rate(BACON), metrics.payoff_ratio(BACON)
+    assert wins and payoff
+    assert ((1 - wins) / wins) ** 2 / payoff == pytest.approx(0.401332946972, rel=1e-9)
+
+
+def test_bacons_pain_index_lies_between_no_fall_and_the_drawdown() -> None:
+    """The pain index (printed 0.04) is the mean fall of the compounded account, so its largest is above it."""
+    account = np.cumprod(np.append(1.0, 1.0 + BACON))
+    falls = 1.0 - account / np.maximum.accumulate(account)
+    assert falls[1:].mean() == pytest.approx(0.0399896906873, rel=1e-9)
+    assert metrics.max_drawdown(bars_of(list(account))) == pytest.approx(falls.max())
+    assert metrics.drawdown_of_returns(BACON, risk=1.0) == pytest.approx(falls.max())
+
+
+def test_a_sharpe_per_trade_is_made_annual_by_the_trades_that_happened() -> None:
+    r = np.tile([1.0, -1.0, 1.0, 0.0], 250)
+    ratio = metrics.sharpe(r)
+    assert ratio is not None
+    assert metrics.annual_sharpe(r, years=4.0) == pytest.approx(ratio * np.sqrt(250))
+    assert metrics.annual_sharpe(r, years=0.0) is None and metrics.annual_sharpe([1.0], years=1.0) is None
+
+
+@pytest.mark.parametrize(("wins", "trades", "annual"), [(0.55, 396, 2.0), (0.621, 400, 4.98)])
+def test_a_bet_of_one_r_is_worth_what_the_literature_says_a_year(wins: float, trades: int, annual: float) -> None:
+    """López de Prado (2018), ch. 15: 0.1005 a bet at 55 %; at 62.1 % (profit factor 1.64) 400 trades make about 5."""
+    won = round(wins * 1000)
+    r = np.repeat([1.0, -1.0], [won, 1000 - won])
+    assert metrics.annual_sharpe(r, years=1000 / trades) == pytest.approx(annual, abs=0.02)
+
+
 def test_a_bet_won_at_55_percent_has_the_sharpe_of_the_strategy_risk_chapter() -> None:
     """López de Prado (2018), Advances in Financial Machine Learning, ch. 15: 0.1005 a bet, so 2 from 396 bets."""
     ratio = metrics.sharpe([1.0] * 55_000 + [-1.0] * 45_000)
@@ -69,7 +102,7 @@ def test_without_trades_nothing_is_computable(name: str) -> None:
     assert getattr(metrics, name)([]) is None
 
 
-@pytest.mark.parametrize("name", ["profit_factor", "sortino", "break_even_win_rate"])
+@pytest.mark.parametrize("name", ["profit_factor", "sortino", "break_even_win_rate", "payoff_ratio"])
 def test_without_a_loss_there_is_no_ratio_to_losses(name: str) -> None:
     assert getattr(metrics, name)([1.0, 2.0, 0.0]) is None
 
@@ -103,6 +136,41 @@ def test_larger_stakes_change_no_ratio(r: list[float], factor: float) -> None:
         once = getattr(metrics, name)(r)
         assert getattr(metrics, name)(scaled) == (None if once is None else pytest.approx(once, rel=1e-9, abs=1e-12))
     assert metrics.expectancy(scaled) == pytest.approx(np.mean(r) * factor, rel=1e-9, abs=1e-12)
+
+
+@given(trade_results)
+def test_payoff_and_break_even_say_the_same(r: list[float]) -> None:
+    payoff, needed, factor = metrics.payoff_ratio(r), metrics.break_even_win_rate(r), metrics.profit_factor(r)
+    assert (payoff is None) == (needed is None)
+    if payoff is not None and needed is not None and factor is not None:
+        assert needed == pytest.approx(1 / (1 + payoff))
+        wins = metrics.win_rate(r)
+        assert wins is not None and factor == pytest.approx(payoff * wins / (1 - wins))
+
+
+@given(trade_results)
+def test_the_longest_losing_run_and_the_fall_in_r_are_those_of_a_plain_walk(r: list[float]) -> None:
+    run = longest = 0
+    total = top = fall = 0.0
+    for value in r:
+        run = run + 1 if value < 0 else 0
+        total += value
+        longest, top = max(longest, run), max(top, total)
+        fall = max(fall, top - total)
+    assert metrics.longest_losing_run(r) == longest
+    assert metrics.drawdown_r(r) == pytest.approx(fall, abs=1e-9)
+
+
+def test_a_losing_run_and_a_fall_need_a_trade() -> None:
+    assert metrics.longest_losing_run([]) is None and metrics.drawdown_r([]) is None
+    assert metrics.longest_losing_run([1.0, 0.0]) == 0 and metrics.drawdown_r([1.0]) == 0.0
+
+
+@given(trade_results, factors)
+def test_doubling_what_each_trade_is_worth_doubles_the_fall_in_r_and_no_sharpe(r: list[float], factor: float) -> None:
+    scaled = np.array(r) * factor
+    assert metrics.drawdown_r(scaled) == pytest.approx((metrics.drawdown_r(r) or 0.0) * factor, rel=1e-9, abs=1e-9)
+    assert metrics.longest_losing_run(scaled) == metrics.longest_losing_run(r)
 
 
 @given(trade_results)
@@ -208,6 +276,44 @@ def test_the_daily_sharpe_counts_the_days_that_were_traded() -> None:
     assert metrics.daily_sharpe(bars_of([5.0] * 7), daily) is None
 
 
+def test_coarser_bars_with_the_same_daily_closes_change_no_daily_figure() -> None:
+    rng = np.random.default_rng(5)
+    fine = bars_of(list(1e5 * np.cumprod(1 + 3e-4 * rng.standard_normal(96 * 120))), "15min", "2024-01-02 00:15")
+    fine.iloc[0] = 1e5
+    for minutes in (30, 60, 240):
+        coarse = pd.concat([fine.iloc[:1], fine.iloc[minutes // 15 - 1 :: minutes // 15]])
+        for name in ("daily_sharpe", "daily_sortino"):
+            one, other = (
+                getattr(metrics, name)(equity, sessions.trading_day(pd.DatetimeIndex(equity.index), "crypto"))
+                for equity in (fine, coarse)
+            )
+            assert one == pytest.approx(other, rel=1e-9)
+        assert metrics.total_return(fine) == pytest.approx(metrics.total_return(coarse))
+
+
+def test_the_daily_sortino_is_that_of_daily_returns_with_every_day_counted() -> None:
+    equity = bars_of([100.0, 103.0, 101.97, 101.97, 105.0], "1D")
+    returns = np.array([0.0, 0.03, -0.01, 0.0, 105.0 / 101.97 - 1])
+    expected = returns.mean() / np.sqrt(np.mean(np.minimum(returns, 0) ** 2)) * np.sqrt(365.25)
+    assert metrics.daily_sortino(equity, np.arange(5)) == pytest.approx(expected)
+    assert metrics.daily_sortino(bars_of([1.0, 2.0]), np.arange(2)) is None
+    assert metrics.daily_sortino(bars_of([2.0, 1.0]), np.zeros(2)) is None
+
+
+def test_monthly_returns_multiply_to_the_growth_of_the_account() -> None:
+    rng = np.random.default_rng(6)
+    equity = bars_of(list(1e5 * np.cumprod(1 + 1e-3 * rng.standard_normal(24 * 100))))
+    monthly = metrics.monthly_returns(equity)
+    assert monthly.index.tolist() == ["2024-01", "2024-02", "2024-03", "2024-04"]
+    assert np.prod(1 + monthly) - 1 == pytest.approx(metrics.total_return(equity))
+    assert len(metrics.monthly_returns(bars_of([]))) == 0
+
+
+def test_the_fall_in_money() -> None:
+    assert metrics.drawdown_money(bars_of([100.0, 150.0, 120.0, 200.0, 180.0])) == 30.0
+    assert metrics.drawdown_money(bars_of([])) is None
+
+
 def test_time_under_water() -> None:
     equity = bars_of([100.0, 90.0, 95.0, 100.0, 105.0, 104.0], "1D")
     assert metrics.time_under_water(equity) == 0.5
@@ -243,6 +349,75 @@ def test_exposure_counts_each_bar_with_a_position_once() -> None:
 def test_trades_per_day_counts_days_without_a_trade() -> None:
     assert metrics.trades_per_day(TRADES, np.repeat(np.arange(8), 3)) == 0.5
     assert metrics.trades_per_day(TRADES, np.array([])) is None
+
+
+def test_turnover_counts_both_sides_in_dollars() -> None:
+    bars = random_bars(1, 50)
+    trades = pd.DataFrame(
+        {"t_exit": bars.index[[20]], "size": 0.5, "entry": 2000.0, "exit": 2010.0},
+        index=bars.index[[10]].rename("t_entry"),
+    )
+    money = metrics.traded(trades, bars, COSTS)
+    assert money.tolist() == [pytest.approx(0.5 * 100 * 4010)]
+    assert metrics.turnover(money, bars_of([1e5, 1.1e5])) == pytest.approx(200_500 / 105_000)
+    yen = metrics.traded(trades, bars, COSTS._replace(quote_currency="JPY"))
+    at = bars["close"].to_numpy()
+    assert yen.tolist() == [pytest.approx(50 * (2000 / at[10] + 2010 / at[20]))]
+    assert metrics.turnover(money, bars_of([])) is None
+    with pytest.raises(DataError, match="no bar"):
+        metrics.traded(trades, bars.iloc[:20], COSTS)
+
+
+def test_costs_are_a_share_of_what_was_made_before_them_or_nothing_is() -> None:
+    table = pd.DataFrame({"pnl": [90.0, -40.0], "cost": [10.0, 15.0]})
+    assert metrics.cost_share(table) == pytest.approx(25 / 75)
+    assert metrics.cost_share(table.assign(pnl=-50.0)) is None
+    assert metrics.cost_share(table.iloc[:0]) is None
+
+
+def test_hours_and_weekdays_are_those_of_the_bar_that_was_entered() -> None:
+    rows = [("2024-01-02 04:00", "2024-01-02 05:00", 1, 1.0), ("2024-01-07 23:30", "2024-01-08 05:00", 1, 1.0)]
+    trades = trades_of(rows)
+    assert metrics.breakdown(trades, "hour").index.tolist() == ["03", "23"]
+    assert metrics.breakdown(trades, "weekday", "metal").index.tolist() == ["Mon", "Tue"]
+
+
+def wilder_and_wilder(count: int = 4000) -> pd.DataFrame:
+    """Return bars whose ranges are small, then medium, then large, in turns of 100 bars."""
+    width = np.resize(np.repeat([0.5, 1.0, 2.0], 100), count)
+    close = np.full(count, 2000.0)
+    columns = {"open": close, "high": close + width, "low": close - width, "close": close, "spread": 0.1}
+    index = pd.date_range("2024-01-02", periods=count, freq="15min", tz="UTC", unit="us", name="ts")
+    return pd.DataFrame(columns, index=index)
+
+
+def test_regimes_are_thirds_of_the_past_of_the_bar_that_decided() -> None:
+    bars = wilder_and_wilder()
+    entries = np.array([5, 150, 3080, 3180, 3280])
+    trades = pd.DataFrame({"r": 1.0}, index=bars.index[entries].rename("t_entry"))
+    assert metrics.regimes(trades, bars, 14).tolist() == ["unknown", "unknown", "calm", "usual", "wild"]
+    table = metrics.by_regime(trades, bars, 14)
+    assert table["trades"].to_dict() == {"calm": 1, "usual": 1, "wild": 1, "unknown": 2}
+    assert table.index.name == "regime"
+
+
+@given(st.integers(300, 3900))
+def test_no_regime_knows_what_comes_after_its_decision(entry: int) -> None:
+    bars = wilder_and_wilder()
+    trades = pd.DataFrame({"r": 1.0}, index=bars.index[[entry]].rename("t_entry"))
+    after = bars.copy()
+    after.iloc[entry:, :3] *= 1.7
+    assert metrics.regimes(trades, after, 14).tolist() == metrics.regimes(trades, bars, 14).tolist()
+    before = bars.copy()
+    before.iloc[entry - 1, before.columns.get_loc("high")] += 1000.0
+    assert metrics.regimes(trades, before, 14).tolist() == ["wild"]
+
+
+def test_a_regime_needs_the_bar_of_the_entry() -> None:
+    bars = wilder_and_wilder(500)
+    trades = pd.DataFrame({"r": 1.0}, index=(bars.index[[400]] + pd.Timedelta(minutes=1)).rename("t_entry"))
+    with pytest.raises(DataError, match="no bar"):
+        metrics.regimes(trades, bars, 14)
 
 
 def test_breakdowns_say_who_earned_what() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from live.restriction import Level, Request, Restriction, Standing, ordered, rearm, request
-from market import tables
+from market import durable
 from market.errors import UnavailableError, UsageError
 from tests.live.controlled import Halts, World
 
@@ -22,7 +22,7 @@ def test_a_halt_holds_where_it_cannot_be_written(world, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tables, "write_json", full)
+    monkeypatch.setattr(durable, "write_json", full)
     world.restriction.halt("drawdown")
     assert world.standing().level == Level.BLOCK
     assert world.standing().reasons[0] == "drawdown"

@@ -8,25 +8,38 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from market import neighbours, timeframe, validation
-from market.bars import Imported, Raw, coverage, to_bars
-from market.errors import UsageError
+from market.bars import Imported, Incoming
+from market.findings import nothing
 from market.instruments import Instrument, instrument
+from market.intake import File, Held, Raw
 from market.tables import BARS, check
 from tests.market.made_bars import GOLD, NOW, as_table, made
 
 BITCOIN = instrument("BTCUSD")
-NOTHING = pd.DataFrame(columns=validation.COLUMNS)
 
 
-def raw(table: pd.DataFrame, source: str = "rows") -> Raw:
+def raw(table: pd.DataFrame) -> Raw:
     rows = table.rename(columns={"timestamp": "stamp", "spread": "spread_recorded"})
     rows.insert(0, "row", range(1, len(rows) + 1))
-    return Raw(rows, NOTHING, source)
+    return Raw(rows, nothing())
 
 
-def bars_from(*raws: Raw, of: Instrument = GOLD, minutes: str = "15T", **how: object) -> Imported:
-    how = {"timezone": "UTC", "stamp": "open", "now": NOW} | how
-    return to_bars(raws, timeframe=timeframe.parse(minutes), instrument=of, **how)  # type: ignore[arg-type]
+def bars_from(
+    *raws: Raw,
+    of: Instrument = GOLD,
+    minutes: str = "15T",
+    timezone: str | None = "UTC",
+    stamp: str = "open",
+    now: pd.Timestamp = NOW,
+) -> Imported:
+    names = ["rows", *(f"rows {i}" for i in range(2, len(raws) + 1))]
+    files = [File(name, iter([one]), timezone, stamp) for name, one in zip(names, raws, strict=True)]
+    return Incoming(files, Held(timeframe.parse(minutes), of, now), [""] * len(files)).all()
+
+
+def in_chunks(table: pd.DataFrame, cuts: list[int]) -> Imported:
+    file = File("rows", iter(chunks(table, cuts)), "UTC", "open")
+    return Incoming([file], Held(timeframe.parse("15T"), GOLD, NOW), [""]).all()
 
 
 def around_the_clock(start: str, days: int = 2) -> pd.DataFrame:
@@ -78,12 +91,36 @@ def test_an_hour_repeated_in_utc_would_be_two_different_instants() -> None:
     assert bars_from(raw(around_the_clock("2024-10-26 12:00")), of=BITCOIN, minutes="1H").errors.empty
 
 
-def test_files_of_different_zones_are_not_mixed() -> None:
-    one, two = as_table(made()), as_table(made())
+def test_files_of_different_zones_meet_at_their_instants() -> None:
+    one, two = as_table(made())[:120], as_table(made())[80:]
     one["timestamp"] = one["timestamp"].dt.tz_localize("UTC")
-    two["timestamp"] = one["timestamp"].dt.tz_convert("Asia/Tokyo")
-    with pytest.raises(UsageError, match="different zones, Asia/Tokyo and UTC"):
-        bars_from(raw(one, "one"), raw(two, "two"), timezone=None)
+    two["timestamp"] = two["timestamp"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo")
+    found = bars_from(raw(one), raw(two), timezone=None)
+    assert_frame_equal(found.bars, made(), check_freq=False)
+    assert (found.merged, found.facts["timezone"]) == (40, "UTC, Asia/Tokyo")
+
+
+@given(
+    cuts=st.lists(st.integers(0, 200), max_size=8),
+    bad=st.lists(st.integers(0, 199), max_size=6, unique=True),
+    twice=st.lists(st.integers(1, 198), max_size=3, unique=True),
+    stray=st.lists(st.integers(20, 198), max_size=1),
+)
+@settings(max_examples=60, deadline=None)
+def test_it_is_all_the_same_how_a_file_is_cut_into_chunks(
+    cuts: list[int], bad: list[int], twice: list[int], stray: list[int]
+) -> None:
+    table = as_table(made())
+    table.loc[bad, "close"] = -1.0
+    table.loc[stray, "timestamp"] -= pd.Timedelta(days=1)
+    table = pd.concat([table, table.iloc[twice]]).sort_index(kind="stable", ignore_index=True)
+    whole, cut = in_chunks(table, []), in_chunks(table, cuts)
+    assert_frame_equal(whole.bars, cut.bars)
+    order = ["row", "problem"]
+    assert_frame_equal(
+        whole.report.sort_values(order, ignore_index=True), cut.report.sort_values(order, ignore_index=True)
+    )
+    assert whole.facts == cut.facts
 
 
 def test_the_spread_charged_is_the_larger_of_the_recorded_one_and_the_floor() -> None:
@@ -109,6 +146,29 @@ def test_a_bar_that_has_not_closed_yet_is_no_bar() -> None:
     found = bars_from(raw(as_table(made())), now=last_open + pd.Timedelta(minutes=14))
     assert found.errors["problem"].tolist() == ["stamp in the future"]
     assert bars_from(raw(as_table(made())), now=last_open + pd.Timedelta(minutes=15)).errors.empty
+
+
+def chunks(table: pd.DataFrame, cuts: list[int]) -> list[Raw]:
+    rows = raw(table).rows
+    ends = [*sorted(cuts), len(rows)]
+    return [
+        Raw(rows[start:end].reset_index(drop=True), nothing()) for start, end in zip([0, *ends[:-1]], ends, strict=True)
+    ]
+
+
+@given(cuts=st.lists(st.integers(0, 200), max_size=6), of_asks=st.lists(st.integers(0, 200), max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_a_file_of_asks_gives_the_spread_of_the_bids_however_both_are_cut(cuts: list[int], of_asks: list[int]) -> None:
+    bids = as_table(made()).drop(columns="spread")
+    asks = bids.assign(close=bids["close"] + np.where(np.arange(200) % 2, 0.17, 0.4)).drop(index=[7, 150])
+    asks["high"] = asks[["high", "close"]].max(axis=1)
+    file = File("rows", iter(chunks(bids, cuts)), "UTC", "open", iter(chunks(asks, of_asks)))
+    found = Incoming([file], Held(timeframe.parse("15T"), GOLD, NOW), [""]).all()
+    recorded = np.where(np.arange(200) % 2, 0.17, 0.4)
+    recorded[[7, 150]] = np.nan
+    np.testing.assert_array_equal(found.bars["spread_recorded"], recorded)
+    assert found.bars["spread"].min() == 0.25
+    assert found.facts["warnings"] == ["bars without an ask: 2 bars; wanted an ask for each bid"]
 
 
 @given(
@@ -194,23 +254,20 @@ def test_a_spike_in_another_unit_is_a_bad_tick_wherever_it_stands() -> None:
         assert found.index[found["severity"] == "error"].tolist() == rows
 
 
-def test_bars_in_hours_that_should_be_shut_put_the_zone_in_doubt() -> None:
-    table = as_table(made(1_000))
-    table["timestamp"] += pd.Timedelta(hours=2)
-    assert bars_from(raw(table), timezone="Europe/Athens").report.empty
+def test_a_clock_that_the_weekends_contradict_is_an_error() -> None:
+    table = as_table(made(6_000))
+    table["timestamp"] = table["timestamp"].dt.tz_localize("UTC").dt.tz_convert("Europe/Athens").dt.tz_localize(None)
+    assert bars_from(raw(table), timezone="Europe/Athens").errors.empty
     wrong = bars_from(raw(table), timezone="UTC")
-    assert wrong.errors.empty
-    assert "UTC looks wrong" in wrong.report["wanted"].iloc[0]
+    assert wrong.errors[["row", "problem"]].to_numpy().tolist() == [[0, "the clock is another"]]
+    assert "EET" in wrong.errors["found"].iloc[0]
 
 
 def test_coverage_counts_only_bars_that_should_be_there() -> None:
-    m15 = timeframe.parse("15T")
-    ts = pd.DatetimeIndex(made(1_000).index)
-    assert coverage(ts, m15, "metal")["gaps"] == 0, "nights and weekends are no gaps"
-    holes = ts.delete([100, 101, 102, 500])
-    found = coverage(holes, m15, "metal")
+    table = as_table(made(1_000))
+    assert bars_from(raw(table)).facts["gaps"] == 0, "nights and weekends are no gaps"
+    found = bars_from(raw(table.drop(index=[100, 101, 102, 500]))).facts
     assert (found["gaps"], found["missing_bars"], found["longest_gap_hours"]) == (2, 4, 0.75)
-    assert coverage(ts, m15, "crypto")["missing_bars"] == (ts[-1] - ts[0]) / m15.delta + 1 - len(ts)
 
 
 def test_four_hour_bars_may_stand_on_the_days_of_their_broker() -> None:

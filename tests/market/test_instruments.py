@@ -120,7 +120,7 @@ price_range = [200, 12000]
 
 WRONG = [
     ("[XAUUSD]", "[gold]", r"\[gold\]: wanted a symbol in capital letters"),
-    ('"metal"', '"metals"', r"\[XAUUSD\]: market = 'metals': .*'metal'"),
+    ('"metal"', '"metals"', r"\[XAUUSD\]: market = 'metals': config/sessions.toml has metal, .*mean metal\?"),
     ('"USD"', '"EUR"', r"quote_currency EUR needs USD as base currency"),
     ('"USD"', '"usd"', r"quote_currency = 'usd'"),
     ("tick_size = 0.01", "tick_size = 0", r"tick_size = 0: .*greater than 0"),
@@ -135,16 +135,21 @@ WRONG = [
 ]
 
 
+def configured(folder, monkeypatch):
+    monkeypatch.setenv("ASSAY_CONFIG", str(folder))
+    (folder / "sessions.toml").write_text((Path(__file__).parents[2] / "config" / "sessions.toml").read_text())
+
+
 @pytest.mark.parametrize(("old", "new", "says"), WRONG, ids=[row[1] for row in WRONG])
 def test_a_wrong_row_is_refused_by_name(tmp_path, monkeypatch, old, new, says):
-    monkeypatch.setenv("ASSAY_CONFIG", str(tmp_path))
+    configured(tmp_path, monkeypatch)
     (tmp_path / "instruments.toml").write_text(GOOD.replace(old, new))
     with pytest.raises(UsageError, match=says):
         instruments.instruments()
 
 
 def test_all_wrong_rows_are_named_at_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("ASSAY_CONFIG", str(tmp_path))
+    configured(tmp_path, monkeypatch)
     rows = [GOOD.replace("tick_size = 0.01", "tick_size = -1"), GOOD.replace("XAUUSD", "EURUSD").replace("0.5", "nan")]
     (tmp_path / "instruments.toml").write_text("\n".join(rows))
     with pytest.raises(UsageError, match=r"\[XAUUSD\]: tick_size = -1.*; .*\[EURUSD\]: minimum_stop = nan"):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from market import tables
+from market import durable, tables
 from market.errors import DataError
 from market.tables import BARS, EQUITY, FEATURES, LABELS, PREDICTIONS, SCORE, TRADES, Schema
 from tests.market.made_bars import made
@@ -165,10 +165,10 @@ def test_every_schema_takes_an_empty_table(schema: Schema, path: Path) -> None:
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "note.txt"
-    tables.write_text(path, "old")
+    durable.write_text(path, "old")
 
     def fails() -> None:
-        with tables.written_aside(path) as (aside,):
+        with durable.written_aside(path) as (aside,):
             aside.write_text("half")
             raise OSError("disk full")
 
@@ -214,5 +214,5 @@ def test_hashes_do_not_depend_on_the_order_of_keys() -> None:
 
 def test_json_is_strict(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        tables.write_json(tmp_path / "a.json", {"x": float("nan")})
+        durable.write_json(tmp_path / "a.json", {"x": float("nan")})
     assert not (tmp_path / "a.json").exists()

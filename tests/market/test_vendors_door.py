@@ -54,6 +54,7 @@ BAD_CELLS = [
     ("volume", "many", "text in volume"),
     ("spread", "-0.1", "spread is negative or infinite"),
     ("spread", "wide", "text in spread"),
+    ("spread", "500.0", "spread is implausible"),
     ("timestamp", "01/02/2024 03:00", "row cannot be read"),
     ("timestamp", "2024-02-30 03:00", "row cannot be read"),
     ("timestamp", "", "row cannot be read"),
@@ -61,7 +62,7 @@ BAD_CELLS = [
     ("timestamp", "1999-01-08 00:00", "stamp before 2000"),
     ("timestamp", "2024-01-10 03:07", "stamp off the 15T grid"),
     ("timestamp", "2024-01-09 01:15", "duplicate stamps that differ"),
-    ("timestamp", "2024-01-08 00:15+00:00", "row cannot be read"),
+    ("timestamp", "2024-01-08 00:15+00:00", "offsets are mixed"),
     ("timestamp", "2022-01-10 03:00", "stamp out of order"),
 ]
 
@@ -147,7 +148,7 @@ def test_seconds_read_as_nanoseconds_are_told(tmp_path: Path) -> None:
     table = as_table(made())
     table["timestamp"] = pd.to_datetime(table["timestamp"].astype("int64") // 1_000_000, unit="ns")
     table.to_parquet(tmp_path / "unit.parquet")
-    with pytest.raises(DataError, match=r"bars are not 15T|before 2000"):
+    with pytest.raises(DataError, match=r"Unix time read in a unit 1,000,000,000 times too small .2024-01-08"):
         imported(tmp_path / "unit.parquet")
     assert "stamp before 2000" in {row["problem"] for row in report_of(tmp_path)}
 
@@ -239,11 +240,13 @@ def test_stamps_without_a_zone_ask_for_it_and_for_their_side(tmp_path: Path) -> 
     path = written_mt5(made(), tmp_path / "export.csv")
     with pytest.raises(UsageError, match=r"no time zone: declare it, --timezone UTC or.*Europe/Athens"):
         imported(path, timezone=None)
+    as_table(made()).to_csv(tmp_path / "plain.csv", index=False)
     with pytest.raises(UsageError, match="open or the close of a bar: add --stamp open"):
-        imported(path, stamp=None)
+        imported(tmp_path / "plain.csv", stamp=None)
+    assert imported(path, timezone="UTC", stamp=None).facts["stamp"] == "open", "MetaTrader's own way"
     with pytest.raises(UsageError, match="Did you mean close"):
         imported(path, stamp="closes")
-    with pytest.raises(UsageError, match=r"Unknown time zone 'Europe/Athen'.*Did you mean Europe/Athens"):
+    with pytest.raises(UsageError, match=r"'Europe/Athen'.*Did you mean Europe/Athens"):
         imported(path, timezone="Europe/Athen")
 
 
@@ -315,3 +318,42 @@ def test_no_bytes_whatsoever_end_in_a_traceback(content: bytes) -> None:
                     assert "\n" not in str(error)
                 else:
                     assert np.isfinite(found.bars["close"]).all()
+
+
+def without_timeframe(path: Path) -> Imported:
+    how = {"timezone": "UTC", "stamp": "open", "now": NOW, "report_path": path.parent / REPORT}
+    return import_files([path], instrument=GOLD, timeframe=None, **how)  # type: ignore[arg-type]
+
+
+def test_daily_bars_are_no_timeframe_of_ours(tmp_path: Path) -> None:
+    table = as_table(made()).assign(timestamp=pd.bdate_range("2023-01-02", periods=200))
+    table.to_csv(tmp_path / "days.csv", index=False)
+    with pytest.raises(DataError, match=r"days.csv looks like D bars, and only 1T, 5T, .* are kept"):
+        without_timeframe(tmp_path / "days.csv")
+
+
+def test_where_no_row_can_be_read_the_reason_is_told_though_no_timeframe_was(tmp_path: Path) -> None:
+    table = as_table(made())
+    table.assign(timestamp=45_000.0 + np.arange(200) / 96).to_csv(tmp_path / "days.csv", index=False)
+    with pytest.raises(DataError, match=r"none of its rows can be read; .*the day numbers of a spreadsheet"):
+        without_timeframe(tmp_path / "days.csv")
+    table.assign(timestamp="soon").to_csv(tmp_path / "soon.csv", index=False)
+    with pytest.raises(DataError, match="first at row 2: row cannot be read: found soon"):
+        without_timeframe(tmp_path / "soon.csv")
+
+
+@pytest.mark.parametrize(("hours_first", "declared"), [(900, "1H"), (100, "1H"), (900, "15T")])
+def test_quarters_behind_hours_are_never_taken_for_either(hours_first: int, declared: str, tmp_path: Path) -> None:
+    hours, quarters = as_table(made(hours_first, minutes=60), minutes=60), as_table(made(400, start="2024-06-03"))
+    pd.concat([hours, quarters]).to_csv(tmp_path / "both.csv", index=False)
+    how = {"timezone": "UTC", "stamp": "open", "now": NOW, "report_path": tmp_path / REPORT, "quarantine": True}
+    with pytest.raises(DataError, match=r"bars of several timeframes: found .* of 1H"):
+        import_files([tmp_path / "both.csv"], instrument=GOLD, timeframe=timeframe.parse(declared), **how)  # type: ignore[arg-type]
+
+
+def test_days_declared_months_are_told_with_what_to_say(tmp_path: Path) -> None:
+    table = as_table(made(3_000))
+    table.assign(timestamp=table["timestamp"].dt.strftime("%d/%m/%Y %H:%M")).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(DataError, match=r"day and month are in the other order: .*wanted --dates day"):
+        imported(tmp_path / "a.csv", dates="month")
+    assert len(imported(tmp_path / "a.csv").bars) == 3_000, "a first number over 12 proves the day"

@@ -1,5 +1,7 @@
 """Each format that we can read, and how it is told from the others."""
 
+import os
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +15,7 @@ from pandas.testing import assert_frame_equal
 from market import timeframe
 from market.bars import Imported
 from market.errors import DataError, UsageError
-from market.vendors.door import import_files, recognised
+from market.vendors.door import import_files
 from market.vendors.formats import VENDORS
 from tests.market.made_bars import GOLD, NOW, as_table, made, written_mt5
 
@@ -142,16 +144,6 @@ def test_dictionary_encoded_and_decimal_columns_are_numbers_too(tmp_path: Path) 
     assert_frame_equal(imported(tmp_path / "odd.parquet").bars, bars, check_freq=False)
 
 
-def test_each_format_recognises_its_own_and_no_other(tmp_path: Path) -> None:
-    bars = made()
-    as_table(bars).to_parquet(tmp_path / "a.parquet")
-    as_table(bars).to_csv(tmp_path / "a.csv", index=False)
-    written_mt5(bars, tmp_path / "mt5.csv")
-    assert recognised(tmp_path / "a.parquet") == "parquet"
-    assert recognised(tmp_path / "a.csv") == "csv"
-    assert recognised(tmp_path / "mt5.csv") == "mt5"
-
-
 def test_where_two_formats_fit_the_user_says_which(tmp_path: Path) -> None:
     table = as_table(made()).rename(columns={"timestamp": "time", "volume": "tick_volume"})
     table.assign(real_volume=0).to_csv(tmp_path / "python.csv", index=False)
@@ -185,3 +177,43 @@ def test_an_unknown_format_is_answered_with_the_nearest(tmp_path: Path) -> None:
     path = written_mt5(made(), tmp_path / "a.csv")
     with pytest.raises(UsageError, match="Did you mean parquet"):
         imported(path, format="parkuet")
+
+
+@pytest.mark.parametrize("stamps", ["%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y-%m-%d %H:%M:%S UTC", "%d.%m.%Y %H:%M"])
+def test_stamps_as_people_write_them(stamps: str, tmp_path: Path) -> None:
+    table = as_table(made())
+    table["timestamp"] = table["timestamp"].dt.strftime(stamps)
+    table.to_csv(tmp_path / "bars.csv", index=False)
+    zone = None if stamps.endswith("UTC") else "UTC"
+    assert_frame_equal(imported(tmp_path / "bars.csv", timezone=zone).bars, made(), check_freq=False)
+
+
+@pytest.mark.parametrize("sep", [";", "\t"])
+@pytest.mark.parametrize("chat", ["", "and so on;;;;;;\n"])
+def test_decimals_behind_a_comma(sep: str, chat: str, tmp_path: Path) -> None:
+    text = as_table(made()).to_csv(index=False, sep=sep, decimal=",") + chat.replace(";", sep)
+    (tmp_path / "bars.csv").write_text(text)
+    found = imported(tmp_path / "bars.csv", quarantine=bool(chat))
+    assert_frame_equal(found.bars, made(), check_freq=False)
+
+
+def test_a_column_that_names_the_symbol_in_a_brokers_way_is_heeded(tmp_path: Path) -> None:
+    as_table(made()).assign(ticker="OANDA:XAU_USD").to_csv(tmp_path / "bars.csv", index=False)
+    assert_frame_equal(imported(tmp_path / "bars.csv").bars, made(), check_freq=False)
+
+
+def test_a_file_whose_name_is_no_text_is_read_and_told_without_its_odd_letters(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"b\xffars\n.csv")
+    as_table(made()).to_csv(path, index=False)
+    assert imported(path).facts["sources"][0]["name"] == "b?ars .csv"
+
+
+def test_a_spreadsheet_and_an_empty_zip_are_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    with pytest.raises(DataError, match="is a spreadsheet: save it as CSV"):
+        imported(tmp_path / "a.xlsx")
+    zipfile.ZipFile(tmp_path / "none.zip", "w").close()
+    with pytest.raises(DataError, match="holds no data file"):
+        imported(tmp_path / "none.zip")

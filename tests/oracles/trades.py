@@ -24,6 +24,7 @@ def lone_trade(
     nights: list[float] | None = None,
     usd_per_quote: list[float] | None = None,
     size: float = 1.0,
+    nights_before_open: list[float] | None = None,
 ) -> Trade | None:
     """Return the one trade decided at the close of bar `decision`, or None where it cannot be opened.
 
@@ -42,15 +43,18 @@ def lone_trade(
     'end'
     """
     nights = nights or [0.0] * len(bars)
+    nights_before_open = nights_before_open or [0.0] * len(bars)
     usd_per_quote = usd_per_quote or [1.0] * len(bars)
     if decision + 1 >= len(bars) or not atr > 0:
         return None
     position = _open_position(_order(decision, side, atr, size, exits, costs), bars, costs)
     for i in range(decision + 1, len(bars)):
+        if i > decision + 1:
+            _charge_swap(position, nights_before_open[i], costs)
         closed = _exit(position, bars, i, exits, costs)
+        _charge_until_close(position, closed, nights[i] - nights_before_open[i], costs)
         if closed is not None:
             return _settle(position, i, closed, costs, usd_per_quote[i])
-        _charge_swap(position, nights[i], costs)
     raise AssertionError("the last bar closes every trade")
 
 
@@ -67,36 +71,43 @@ def backtest(
     shut: list[bool] | None = None,
     nights: list[float] | None = None,
     usd_per_quote: list[float] | None = None,
+    nights_before_open: list[float] | None = None,
+    finer: list[list[Bar]] | None = None,
 ) -> dict[str, Any]:
     """Return `{"trades": [...], "equity": [...]}`: trades in the order of their exits, equity at each bar's close.
 
     `score` holds for each bar a dict of `score expected_r_long expected_r_short confidence`; `day` the trading day,
     `session` the session's code, `shut` whether the market is shut at the bar's close. `policy["blocked_sessions"]`
-    holds codes.
+    holds codes. `nights` of swap end in each bar, `nights_before_open` of them before it opens; `finer` holds for each
+    bar the finer bars in it. `ties` and `ties_settled` count trades.
     """
     session = session or [-1] * len(bars)
     shut = shut or [False] * len(bars)
     nights = nights or [0.0] * len(bars)
     usd_per_quote = usd_per_quote or [1.0] * len(bars)
+    nights_before_open = nights_before_open or [0.0] * len(bars)
 
     account = _fresh_account(risk)
     trades: list[Trade] = []
     equity: list[float] = []
     order: dict[str, Any] | None = None
     position: dict[str, Any] | None = None
+    ties: list[tuple[float, str] | None] = []
 
     for i, bar in enumerate(bars):
         if day[i] != account["day"]:
             _begin_day(account, day[i], risk)
 
+        if position is not None:
+            _charge_swap(position, nights_before_open[i], costs)
         if order is not None:
             position, order = _open_position(order, bars, costs), None
 
         worth = 0.0
         if position is not None:
-            closed = _exit(position, bars, i, exits, costs)
+            closed = _told_exit(position, bars, i, exits, costs, finer, ties)
+            _charge_until_close(position, closed, nights[i] - nights_before_open[i], costs)
             if closed is None:
-                _charge_swap(position, nights[i], costs)
                 mark = (_closing_price(position["side"], bar, costs), "mark")
                 worth = _settle(position, i, mark, costs, usd_per_quote[i])["pnl"]
             else:
@@ -116,7 +127,8 @@ def backtest(
             order = _order(i, side, atr[i], size, exits, costs) | {"score": score[i]["score"]}
             account["trades_today"] += 1
 
-    return {"trades": trades, "equity": equity}
+    settled = [told for told in ties if told is not None]
+    return {"trades": trades, "equity": equity, "ties": len(ties), "ties_settled": len(settled)}
 
 
 def _fresh_account(risk: dict[str, float]) -> dict[str, Any]:
@@ -144,7 +156,7 @@ def nearest_tick(price: float, tick: float) -> float:
     >>> nearest_tick(10.25, 0.5), nearest_tick(10.2, 0.5)
     (10.5, 10.0)
     """
-    return round(floor(price / tick + 0.5) * tick, 10)
+    return round(floor(price / tick + 0.500001) * tick, 10)
 
 
 def at_or_above(price: float, level: float, tick: float) -> bool:
@@ -164,12 +176,12 @@ def stop_distance(atr: float, exits: dict[str, float], costs: dict[str, float]) 
     [0.5, 1.0, 1.25]
     """
     wanted = max(exits["stop_loss"] * atr, costs["minimum_stop"])
-    return ceil(wanted / costs["tick_size"] - 1e-9) * costs["tick_size"]
+    return ceil(wanted / costs["tick_size"] - 0.000001) * costs["tick_size"]
 
 
 def target_distance(atr: float, exits: dict[str, float], costs: dict[str, float]) -> float:
     """Return the distance of the target: the nearest tick, at least one."""
-    ticks = floor(exits["take_profit"] * atr / costs["tick_size"] + 0.5)
+    ticks = floor(exits["take_profit"] * atr / costs["tick_size"] + 0.500001)
     return max(ticks, 1) * costs["tick_size"]
 
 
@@ -244,6 +256,52 @@ def _short_barriers(position: dict[str, Any], bar: Bar, costs: dict[str, float])
     return None
 
 
+def _told_exit(
+    position: dict[str, Any],
+    bars: list[Bar],
+    i: int,
+    exits: dict[str, float],
+    costs: dict[str, float],
+    finer: list[list[Bar]] | None,
+    ties: list[tuple[float, str] | None],
+) -> tuple[float, str] | None:
+    """Return what `_exit` does, or on a tie what finer bars tell; write down each tie and what they told of it."""
+    if not _is_tie(position, bars[i], costs):
+        return _exit(position, bars, i, exits, costs)
+    ties.append(_untied(position, bars[i], finer[i] if finer else [], costs))
+    return ties[-1] or _exit(position, bars, i, exits, costs)
+
+
+def _is_tie(position: dict[str, Any], bar: Bar, costs: dict[str, float]) -> bool:
+    """Return whether the bar opens between the barriers and reaches both, so that it does not tell which came first."""
+    ask = 0.0 if position["side"] == LONG else bar["spread"]
+    floor, ceiling = sorted([position["stop"], position["target"]])
+    tick = costs["tick_size"]
+    if at_or_above(floor, bar["open"] + ask, tick) or at_or_above(bar["open"] + ask, ceiling, tick):
+        return False
+    return at_or_above(floor, bar["low"] + ask, tick) and at_or_above(bar["high"] + ask, ceiling, tick)
+
+
+def _untied(position: dict[str, Any], bar: Bar, finer: list[Bar], costs: dict[str, float]) -> tuple[float, str] | None:
+    """Return price and reason of the exit from finer bars, None where they are not this bar, or tie themselves."""
+    if not finer:
+        return None
+    whole = {
+        "open": finer[0]["open"],
+        "high": max(one["high"] for one in finer),
+        "low": min(one["low"] for one in finer),
+        "close": finer[-1]["close"],
+    }
+    if any(abs(bar[name] - price) > 1e-6 * costs["tick_size"] for name, price in whole.items()):
+        return None
+    barriers = _long_barriers if position["side"] == LONG else _short_barriers
+    for one in finer:
+        charged = one | {"spread": bar["spread"]}
+        if (reached := barriers(position, charged, costs)) is not None:
+            return None if _is_tie(position, charged, costs) else reached
+    return None
+
+
 def _closing_price(side: int, bar: Bar, costs: dict[str, float]) -> float:
     """Return what closing at the bar's close pays: the bid for a long, the ask for a short, and slippage."""
     if side == LONG:
@@ -251,8 +309,16 @@ def _closing_price(side: int, bar: Bar, costs: dict[str, float]) -> float:
     return bar["close"] + bar["spread"] + costs["slippage"]
 
 
+def _charge_until_close(
+    position: dict[str, Any], closed: tuple[float, str] | None, nights: float, costs: dict[str, float]
+) -> None:
+    """Charge the nights of a bar that the position outlives, or with which the data end."""
+    if closed is None or closed[1] == "end":
+        _charge_swap(position, nights, costs)
+
+
 def _charge_swap(position: dict[str, Any], nights: float, costs: dict[str, float]) -> None:
-    """Add the nights of a bar after whose close the position is still open, in price units (positive is a credit)."""
+    """Add the nights over which the position was open, in price units (positive is a credit)."""
     points = costs["swap_long"] if position["side"] == LONG else costs["swap_short"]
     position["swap"] += nights * points * costs["tick_size"]
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from pipeline import answers, imports, main_job
+from pipeline import answers, main_job, resampling
 
 IMPORT = "--symbol XAUUSD --timeframe 15T --timezone UTC --stamp open"
 
@@ -82,7 +82,11 @@ TYPED = [
     (f"import {IMPORT}", 2, r"[Mm]issing argument 'FILES"),
     ("import a.csv --timeframe 15T", 2, r"[Mm]issing option '--symbol'"),
     ("import a.csv --symbol SIM_XAUUSD --timeframe 15T", 2, r"SIM_XAUUSD is a simulated series: .*XAUUSD"),
-    ("import a.csv --symbol XAUUSD --timeframe 15T --stamp opne", 2, r"'opne' is not one of 'open', 'close'"),
+    (
+        "import a.csv --symbol XAUUSD --timeframe 15T --stamp opne",
+        2,
+        r"--stamp is 'opne': choose open or close. Did you mean open",
+    ),
 ]
 
 
@@ -143,7 +147,6 @@ FILES = {
     "prices × 100": ("a.csv", csv(timesed(100)), r"prices look multiplied by 100: .*wanted 200 to 12000"),
     "hourly bars": ("a.csv", csv(lambda t: t.iloc[::4]), r"bars are not 15T.*1H"),
     "spread in points": ("a.csv", csv(lambda t: t.assign(spread=25.0)), r"spreads look like points"),
-    "day comes first": ("a.csv", csv(lambda t: t.assign(time=t["time"].dt.strftime("%d/%m/%Y %H:%M"))), r"such as 20"),
     "chat text at the end": ("a.csv", text(lambda c: c + CHAT), r"2 errors of 1 kind; first at row 203"),
     "prose": ("a.csv", text(lambda c: "Dear all,\nplease find attached\n"), r"--format"),
     "corrupt parquet": ("a.parquet", corrupt_parquet, r"a\.parquet is truncated or corrupt"),
@@ -174,10 +177,18 @@ def test_a_report_of_every_bad_row_is_kept_beside_the_line(assay, few):
 UNDECLARED = [
     ("--symbol XAUUSD --timeframe 15T --stamp open", r"carry no time zone: declare it, --timezone UTC"),
     ("--symbol XAUUSD --timeframe 15T --timezone UTC", r"Say whether stamps mark the open or the close"),
-    (f"{IMPORT.replace('UTC', 'Europe/Athen')}", r"Unknown time zone 'Europe/Athen'.*Did you mean Europe/Athens\?"),
-    (f"{IMPORT.replace('UTC', '../../etc/passwd')}", r"Unknown time zone '\.\./\.\./etc/passwd'"),
+    (f"{IMPORT.replace('UTC', 'Europe/Athen')}", r"Unknown clock 'Europe/Athen'.*Did you mean Europe/Athens\?"),
+    (f"{IMPORT.replace('UTC', '../../etc/passwd')}", r"Unknown clock '\.\./\.\./etc/passwd'"),
     (f"{IMPORT} --format mt6", r"Unknown format 'mt6'.*Did you mean mt5\?"),
 ]
+
+
+def test_dates_that_may_begin_with_the_day_or_the_month_have_to_be_declared(assay, few):
+    path = assay.folder / "a.csv"
+    few.assign(time=few["time"].dt.strftime("%d/%m/%Y %H:%M")).to_csv(path, index=False)
+    ended = assay("import", str(path), *IMPORT.split())
+    check_refused(ended, 2, r"'02/01/2024 00:00' may be day first or month first: say --dates day")
+    assert assay("import", str(path), *IMPORT.split(), "--dates", "day").code == 0
 
 
 @pytest.mark.parametrize(("options", "says"), UNDECLARED, ids=[row[0] for row in UNDECLARED])
@@ -279,15 +290,16 @@ def test_a_home_that_cannot_be_written_is_no_bug(assay, few):
 
 def test_a_full_disk_is_no_bug_and_leaves_the_old_bars(gold, few, monkeypatch):
     file, folder = gold.folder / "a.csv", gold.home / "bars"
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     few.to_csv(file, index=False)
 
     def full(*_):
         raise OSError(28, "No space left on device", str(gold.home / "bars"))
 
     monkeypatch.setattr(os, "fsync", full)
-    check_refused_at_once(gold("import", str(file), *IMPORT.split()), 6, r"No space left on device: .*bars")
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    ended = gold("import", str(file), *IMPORT.split(), "--replace")
+    check_refused_at_once(ended, 6, r"No space left on device: .*bars")
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
     assert gold.files("*.tmp") == []
 
 
@@ -409,7 +421,7 @@ def test_our_own_bug_is_one_line_where_even_the_log_cannot_be_written(assay, mon
 
 
 def test_a_bug_for_machines_is_one_json_object(assay, monkeypatch):
-    monkeypatch.setattr(imports, "resample", broken)
+    monkeypatch.setattr(resampling, "resample", broken)
     ended = assay("resample", "XAUUSD", "--to", "1H", "--json")
     assert json.loads(ended.out)["exit_code"] == ended.code == 70
 

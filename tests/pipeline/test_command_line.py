@@ -133,7 +133,7 @@ def test_other_bars_make_features_and_labels_again(gold, few):
     file = gold.folder / "more.csv"
     lines = (gold.folder / "month.csv").read_text().splitlines()
     file.write_text("\n".join(lines[:1_900]))
-    answer(gold, "import", str(file), "--symbol", "XAUUSD", *IMPORT.split())
+    answer(gold, "import", str(file), "--symbol", "XAUUSD", *IMPORT.split(), "--replace")
     assert answer(gold, "enrich", SERIES)["series"][0]["why"] == "bars changed"
     assert answer(gold, "label", "XAUUSD", "15T")["why"] == "bars changed"
 
@@ -147,13 +147,13 @@ def test_labels_say_what_is_absent_and_the_shares(gold):
 
 
 def test_resample_makes_coarser_bars_from_the_finest_that_divide_them(gold):
-    made = answer(gold, "resample", "XAUUSD", "--to", "1H")
+    (made,) = answer(gold, "resample", "XAUUSD", "--to", "1H")
     fine = tables.read_table(gold.home / "bars" / f"{SERIES}.parquet", tables.BARS)
     hours = tables.read_table(gold.home / "bars" / "XAUUSD_1H.parquet", tables.BARS)
     assert (made["series"], made["facts"]["resampled_from"]) == ("XAUUSD_1H", SERIES)
     assert len(hours) == made["rows"] < len(fine) / 3
     assert hours["high"].max() == fine.loc[: hours.index[-1], "high"].max()
-    again = answer(gold, "resample", "GOLD", "--to", "4H")
+    (again,) = answer(gold, "resample", "GOLD", "--to", "4H")
     assert again["facts"]["resampled_from"] == SERIES
 
 

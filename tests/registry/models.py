@@ -12,6 +12,7 @@ import feature_store
 from backtest.policy import Policy
 from backtest.risk import Risk
 from market.execution import Exits
+from market.hours import hours
 from pipeline.receipts import versions
 from registry import golden, promotion, tracking
 from registry.bundle import SCHEMA, write_bundle
@@ -59,6 +60,7 @@ def make_bundle() -> Made:
         "exits": Exits(1.4, 1.0, 50)._asdict(),
         "costs": COSTS._asdict(),
         "market": "metal",
+        "hours": hours("metal")._asdict(),
         "lookback": lookback,
         "inputs": {},
         "window": {"cut_off": "2025-10-22"},

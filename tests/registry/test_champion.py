@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import registry
-from market.errors import AssayError, DataError, GateError, UnavailableError
-from market.tables import write_json
+from market.durable import write_json
+from market.errors import AssayError, DataError, GateError, UnavailableError, UsageError
 from registry import alias, champion, golden, known_good, promotion, signing, tracking
 from registry.bundle import read_bundle, write_bundle
 from registry.champion import load_bundle, load_champion, load_champion_or_last_good
@@ -345,6 +345,12 @@ def test_no_trade_comes_back_as_thresholds_that_are_never_reached(tmp_path: Path
     digest = spoiled(tmp_path / "x", made, policy=policy)
     found = load_bundle(tmp_path / "x", digest).policy
     assert (found.long_threshold, found.short_threshold) == (math.inf, -math.inf)
+
+
+def test_hours_that_were_changed_since_are_refused(tmp_path: Path, made: Made) -> None:
+    digest = spoiled(tmp_path / "x", made, hours=made.meta["hours"] | {"break_minutes": 45})
+    with pytest.raises(UsageError, match=r"other hours of the metal market .*break_minutes 45 → 60.*train again"):
+        load_bundle(tmp_path / "x", digest)
 
 
 def test_a_promotion_under_way_is_waited_for(traded: Path, monkeypatch) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from market.durable import write_json
 from market.errors import DataError, GateError, UsageError
-from market.tables import write_json
 from registry import promotion, signing, tracking
 from registry.bundle import write_bundle
 from registry.card import Card

@@ -1,0 +1,227 @@
+"""The bar loop of an account: begin the day, let bars happen, mark, decide; stamp after stamp, over all series.
+
+It is `engine`'s loop with the bars of several series in it. Kernels that are called for each bar take no wide tuples of
+arrays: handing those over costs more than what is done with them.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from backtest.correlation import DAY, effective_risk
+from backtest.engine import Scores
+from backtest.entry import entry
+from backtest.policy import REFUSALS, Observation, Rules, decide
+from backtest.risk import Account, Risk, after_exit, after_order, holding, marked, on_day
+from market.compiled import compiled
+from market.execution import END, FLAT, Bar, Costs, Exits, Fill, State, apply, fill, liquidate, stop_distance
+from market.tape import Tape, bar_at
+
+ENTRY, EXIT, SIDE, SIZE, PRICE, OUT, STOP, TARGET, COST, R, PNL, REASON, SCORE, BOOK = range(14)  # columns of a trade
+
+_COLUMNS = 14
+_END_OF_DATA = REFUSALS.index("end_of_data")
+_REASON_COUNT = len(REFUSALS)
+_NEVER = 1 << 40
+
+
+class Line(NamedTuple):
+    """The bars of all books one after another, with the stamp (int64 us since 1970 UTC) and the book of each.
+
+    `events` are the positions of the bars that count, in the order of time and then of books; `begins` says where
+    among them each stamp begins, with their number at its end; `last` is the position of each book's last bar.
+    """
+
+    tape: Tape
+    scores: Scores
+    stamp: np.ndarray
+    book: np.ndarray
+    events: np.ndarray
+    begins: np.ndarray
+    last: np.ndarray
+
+
+class Terms(NamedTuple):
+    """Rules, exits and costs as arrays of records, one a book; kernels read the fields of a record by name."""
+
+    rules: np.ndarray
+    exits: np.ndarray
+    costs: np.ndarray
+
+
+class Held(NamedTuple):
+    """What each book has open, an order that waits included: side (0: nothing) and USD at risk.
+
+    `worth` is what closing a position would bring in USD, `exit` the position of the bar of the last exit, `trade` the
+    row of the trade so far.
+    """
+
+    side: np.ndarray
+    stake: np.ndarray
+    worth: np.ndarray
+    exit: np.ndarray
+    trade: np.ndarray
+
+
+def nothing(books: int) -> Held:
+    """Return what is open before the first bar."""
+    return Held(
+        np.zeros(books, np.int64),
+        np.zeros(books),
+        np.zeros(books),
+        np.full(books, -_NEVER, np.int64),
+        np.empty((books, _COLUMNS)),
+    )
+
+
+@compiled
+def traded(
+    line: Line,
+    terms: Terms,
+    held: Held,
+    correlation: np.ndarray,
+    first_day: int,
+    account: Account,
+    risk: Risk,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return trades, and the position of a bar, equity and open risk for each stamp, and refusals by book and reason.
+
+    `correlation` holds a matrix for each UTC day from `first_day` on; without days, open risk is a plain sum.
+    """
+    n, books = len(line.begins) - 1, len(line.last)
+    rows, count = np.empty((len(line.events), _COLUMNS)), 0
+    at, equity, open_risk = np.empty(n, np.int64), np.empty(n), np.empty(n)
+    refused = np.zeros((books, _REASON_COUNT), np.int64)
+    states = [FLAT] * books
+    for k in range(n):
+        events = line.events[line.begins[k] : line.begins[k + 1]]
+        at[k] = events[0]
+        account = _begun(account, line.tape.day, events, risk)
+        for i in events:
+            book = line.book[i]
+            if held.side[book] == 0:
+                continue
+            bar, exits, costs = bar_at(line.tape, i), terms.exits[book], terms.costs[book]
+            states[book], closed = _moved(states[book], bar, i == line.last[book], exits, costs, held.trade[book], i)
+            if closed.reason != 0:
+                held.trade[book, BOOK] = book
+                rows[count] = held.trade[book]
+                count += 1
+                account = after_exit(account, closed.pnl)
+                held.exit[book] = i
+            _remember(states[book], bar, exits, costs, held, book)
+        equity[k], open_risk[k] = _standing(states, held, account.cash)
+        account = _counting(marked(account, equity[k], risk), held)
+        for i in events:
+            book = line.book[i]
+            if states[book].side != 0:
+                continue
+            kept, exits, costs = terms.rules[book], terms.exits[book], terms.costs[book]
+            seen = Observation(
+                line.scores.score[i],
+                line.scores.expected_r_long[i],
+                line.scores.expected_r_short[i],
+                line.scores.confidence[i],
+                line.tape.spread[i],
+                line.tape.atr[i],
+                line.tape.session[i],
+                line.tape.shut[i],
+                i - held.exit[book],
+            )
+            weighed = account
+            if len(correlation) > 0 and account.positions > 0:
+                known = correlation[(line.stamp[i] - 1) // DAY - first_day]
+                weighed = _weighed(account, seen, kept, held, book, known, risk)
+            state, why = entry(seen, line.tape.close[i], line.tape.usd_per_quote[i], weighed, kept, exits, costs, risk)
+            if state.order != 0 and i == line.last[book]:
+                state, why = FLAT, _END_OF_DATA
+            refused[book, why] += 1
+            states[book] = state
+            if state.order != 0:
+                _remember(state, bar_at(line.tape, i), exits, costs, held, book)
+                held.trade[book, SCORE] = seen.score
+                account = _counting(after_order(account), held)
+    return rows[:count], at, equity, open_risk, refused
+
+
+@compiled
+def _begun(account: Account, day: np.ndarray, events: np.ndarray, risk: Risk) -> Account:
+    """Return the account on the latest of the trading days of the bars `events`."""
+    for i in events:
+        account = on_day(account, day[i], risk)
+    return account
+
+
+@compiled
+def _moved(
+    state: State, bar: Bar, last: bool, exits: Exits, costs: Costs, row: np.ndarray, i: int
+) -> tuple[State, Fill]:
+    """Return the state of a book after bar `i` and what happened there, and write both into the trade's row."""
+    filled = fill(state, bar, exits, costs)
+    if filled.opened != 0:
+        row[ENTRY] = i
+        row[SIDE] = filled.opened
+        row[SIZE] = state.size
+        row[PRICE] = filled.entry
+        row[STOP] = filled.stop
+        row[TARGET] = filled.target
+    state = apply(state, filled)
+    if filled.reason == 0 and state.side != 0 and last:
+        filled = liquidate(state, END, bar, costs)
+        state = FLAT
+    if filled.reason != 0:
+        row[EXIT] = i
+        row[OUT] = filled.exit
+        row[REASON] = filled.reason
+        row[COST] = filled.cost
+        row[R] = filled.r
+        row[PNL] = filled.pnl
+    return state, filled
+
+
+@compiled
+def _remember(state: State, bar: Bar, exits: Exits, costs: Costs, held: Held, book: int) -> None:
+    """Write what `book` has open at the close of `bar`, the order just placed included."""
+    side, stake, worth = state.side, 0.0, 0.0
+    if state.side != 0:
+        stake = state.size * state.stop_distance * costs.contract_size * bar.usd_per_quote
+        worth = liquidate(state, END, bar, costs).pnl
+    elif state.order != 0:
+        side = state.order
+        stake = state.size * stop_distance(state.atr, exits, costs) * costs.contract_size * bar.usd_per_quote
+    held.side[book], held.stake[book], held.worth[book] = side, stake, worth
+
+
+@compiled
+def _standing(states: list[State], held: Held, cash: float) -> tuple[float, float]:
+    """Return the equity, and the open risk of positions as a share of cash."""
+    equity, at_risk = cash, 0.0
+    for book in range(len(states)):
+        if states[book].side != 0:
+            equity += held.worth[book]
+            at_risk += held.stake[book]
+    return equity, at_risk / cash if at_risk != 0.0 else 0.0
+
+
+@compiled
+def _counting(account: Account, held: Held) -> Account:
+    """Return the account with all positions and orders counted at the plain sum of their risk."""
+    count, at_risk = 0, 0.0
+    for book in range(len(held.side)):
+        if held.side[book] != 0:
+            count += 1
+            at_risk += held.stake[book]
+    return holding(account, count, at_risk / account.cash if count > 0 else 0.0)
+
+
+@compiled
+def _weighed(
+    account: Account, seen: Observation, rules: Rules, held: Held, book: int, correlation: np.ndarray, risk: Risk
+) -> Account:
+    """Return the account with the open risk that makes its sum with the new trade's the effective risk of them all."""
+    side, _ = decide(seen, rules)
+    if side == 0:
+        return account
+    share, sides = held.stake / account.cash, held.side.copy()
+    share[book], sides[book] = risk.per_trade, side
+    return holding(account, account.positions, effective_risk(share, sides, correlation) - risk.per_trade)

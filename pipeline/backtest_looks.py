@@ -1,0 +1,123 @@
+"""Whether a backtest is evidence: which of its bars were seen in training, and which others had been judged already."""
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from market import instruments, tables
+from pipeline import job
+from pipeline.imports import data_warnings
+from pipeline.judged import Judged
+from pipeline.workspace import Workspace
+from registry import ledger
+
+FEW_TRADES = 60  # as in a fold that is judged
+UNLIKELY_SHARPE = 5.0  # a year: at this, a rare strategy or a leak
+
+_LEAST_TRADES_OF_A_SHARPE = 30
+
+
+class Looked(NamedTuple):
+    """Whether it is a look, whether it was counted just now, and the looks at windows that overlap these bars."""
+
+    is_one: bool
+    counted: bool
+    looks: int
+
+
+def look(target: Workspace, judged: Judged, inside: pd.DatetimeIndex) -> Looked:
+    """Count the look at the bars `inside` in the ledger, before anybody sees a number, where it is one.
+
+    It is one where the bars reach into or beyond a window on which models of the series are judged: whoever has seen
+    what trading there brings chooses by it. A run on bars up to the end of its own judged window is none: they were
+    trained on, or counted when it was judged. The same thing on the same bars by the same rules counts once.
+    """
+    name, first, last = target.series.name, inside[0], inside[-1]
+    known = _at(judged.window["cut_off"]) if judged.window else _judged_from(target)
+    is_one = last > known
+    counted = is_one and ledger.record(
+        target.home,
+        name,
+        "look",
+        bars_sha256=_bars_sha256(target),
+        config_sha256=judged.rules.sha256,
+        oos_start=_before(first),
+        cut_off=last.isoformat(),
+        model=judged.sha256,
+        run_id="" if judged.bundle is None else judged.bundle.run_id,
+        command="backtest",
+    )
+    return Looked(is_one, counted, ledger.count(target.home, name, _before(first), last.isoformat()).looks)
+
+
+def warnings(target: Workspace, judged: Judged, inside: pd.DatetimeIndex, looked: Looked, answer: Any) -> list[str]:
+    """Return what a reader must know before believing the numbers of `answer`, the gravest first."""
+    told = [*_seen(judged, inside), *_looks(looked)]
+    if judged.score is not None:
+        told.append(
+            "What these scores were fitted on is not known here: on bars that shaped them, this is no evidence."
+        )
+    if answer["recorded"] == "differs":
+        told.append("These trades differ from those recorded when the run was judged: the bars were changed since.")
+    told += _numbers(answer["figures"], answer["refusals"])
+    costs = instruments.instrument(target.series.symbol).costs
+    if costs != judged.rules.costs:
+        told.append("Costs are those that the run was judged with; config/instruments.toml has others now.")
+    manifest = tables.read_manifest(target.bars)
+    return [*told, *(judged.bundle.notes if judged.bundle else ()), *(data_warnings(manifest) if manifest else [])]
+
+
+def _seen(judged: Judged, inside: pd.DatetimeIndex) -> list[str]:
+    window = judged.window
+    if not window:
+        return []
+    seen = int(((inside >= _at(window["history_start"])) & (inside <= _at(window["development_end"]))).sum())
+    share = f"{seen:,} of {len(inside):,} bars were" if seen < len(inside) else f"All {seen:,} bars were"
+    return [f"{share} seen in training: this is no evidence."] if seen else []
+
+
+def _looks(looked: Looked) -> list[str]:
+    if not looked.is_one:
+        return []
+    had = f"{looked.looks} {'look' if looked.looks == 1 else 'looks'}"
+    return [
+        "These bars are for judging models, or were: this is a look and counts. Windows that overlap them have had "
+        f"{had}, and a pass means less with each."
+    ]
+
+
+def _numbers(figures: dict[str, Any], refusals: dict[str, int]) -> list[str]:
+    told, trades, annual = [], figures["trades"], figures["annual_sharpe"]
+    if trades < FEW_TRADES:
+        told.append(f"{trades} trades are too few to tell skill from luck: wanted {FEW_TRADES} at least.")
+    if small := refusals.get("size"):
+        told.append(f"{small:,} trades were too small for one lot step at this risk: the figures are of the others.")
+    if trades >= _LEAST_TRADES_OF_A_SHARPE and annual is not None and annual > UNLIKELY_SHARPE:
+        told.append(
+            f"A Sharpe ratio of {annual:.1f} a year is either a rare strategy or a leak: look for the leak first."
+        )
+    return told
+
+
+def _judged_from(target: Workspace) -> pd.Timestamp:
+    """Return the start of the earliest window on which models of the series were judged, or are to be."""
+    work = job.prepare(target.series)
+    planned = work.cut_off - pd.DateOffset(months=work.research.oos_months)
+    mine = (one for one in ledger.read(target.home).entries if one.series == target.series.name)
+    return min([planned, *(_at(one.oos_start) for one in mine if one.kind == "look" and one.command == "train")])
+
+
+def _before(first: pd.Timestamp) -> str:
+    """Return the start of a window `(start, …]` whose first bar closes at `first`."""
+    return (first - pd.Timedelta(microseconds=1)).isoformat()
+
+
+def _bars_sha256(target: Workspace) -> str:
+    manifest = tables.read_manifest(target.bars)
+    assert manifest is not None  # the bars were read
+    return manifest.sha256
+
+
+def _at(stamp: str) -> pd.Timestamp:
+    moment = pd.Timestamp(stamp)
+    return moment.tz_localize("UTC") if moment.tzinfo is None else moment

@@ -1,0 +1,207 @@
+"""The tear sheet of a backtest: a Markdown page, and a picture beside it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from market import durable
+from pipeline.backtest_figures import Played
+
+PAGE, PICTURE = "tear_sheet.md", "tear_sheet.png"
+FILES = (PAGE, PICTURE, "trades.parquet", "equity.parquet")
+ABSENT = "not enough trades"
+
+Show = Callable[[float], str]
+
+_NUMBER: Show = "{:,.2f}".format
+_RATIO: Show = "{:.3f}".format
+_R: Show = "{:+.3f} R".format
+_COUNT: Show = "{:,.0f}".format
+_SHARE: Show = "{:.1%}".format
+_MONEY: Show = "{:,.2f} USD".format
+_HOURS: Show = "{:,.2f} h".format
+
+FIGURES: dict[str, tuple[str, Show]] = {
+    "trades": ("Trades", _COUNT),
+    "expectancy": ("Expectancy", _R),
+    "profit_factor": ("Profit factor", _NUMBER),
+    "win_rate": ("Win rate", _SHARE),
+    "break_even_win_rate": ("Win rate that earns nothing", _SHARE),
+    "payoff_ratio": ("Average gain ÷ average loss", _NUMBER),
+    "sharpe_per_trade": ("Sharpe per trade", _RATIO),
+    "annual_sharpe": ("the same × √(trades a year)", _NUMBER),
+    "sortino": ("Sortino per trade", _RATIO),
+    "daily_sharpe": ("Daily Sharpe, a year", _NUMBER),
+    "daily_sortino": ("Daily Sortino, a year", _NUMBER),
+    "total_r": ("Sum of R", "{:+,.1f} R".format),
+    "pnl": ("Result", _MONEY),
+    "total_return": ("Growth of equity", _SHARE),
+    "max_drawdown": ("Largest fall of equity", _SHARE),
+    "drawdown_money": ("the same in money", _MONEY),
+    "drawdown_r": ("Largest fall of the sum of R", "{:,.1f} R".format),
+    "calmar": ("Calmar", _NUMBER),
+    "time_under_water": ("Bars below the highest equity", _SHARE),
+    "longest_under_water": ("Longest below it", "{:,.1f} days".format),
+    "longest_losing_run": ("Most losses in a row", _COUNT),
+    "cost": ("Costs paid", _MONEY),
+    "cost_share": ("Costs ÷ result before costs", _SHARE),
+    "turnover": ("Money traded ÷ average equity", "{:,.0f} ×".format),
+    "exposure": ("Bars with a position", _SHARE),
+    "trades_per_day": ("Trades a trading day", _NUMBER),
+    "mean_duration": ("Mean duration", _HOURS),
+    "median_duration": ("Median duration", _HOURS),
+    "longest_duration": ("Longest duration", _HOURS),
+}
+COSTS = ("spread_floor", "commission", "slippage", "swap_long", "swap_short")
+
+_COLUMNS: dict[str, tuple[str, Show]] = {
+    "trades": ("Trades", _COUNT),
+    "win_rate": ("Wins", _SHARE),
+    "profit_factor": ("PF", _NUMBER),
+    "expectancy": ("R/trade", "{:+.3f}".format),
+    "total_r": ("Sum of R", "{:+,.1f}".format),
+}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def write(folder: Path, answer: Mapping[str, Any], played: Played) -> None:
+    """Write the page and the picture of a backtest into `folder`."""
+    from pipeline import tear_sheet_plot
+
+    durable.write_bytes(folder / PICTURE, tear_sheet_plot.draw(answer, played))
+    durable.write_text(folder / PAGE, page(answer))
+
+
+def page(answer: Mapping[str, Any]) -> str:
+    """Return the tear sheet as Markdown: what was judged, warnings, figures, costs, refusals, breakdowns, rules."""
+    sections = [
+        f"# {answer['series']}: {answer['judged']}",
+        f"{answer['bars']:,} bars that close from {answer['first'][:16]} to {answer['last'][:16]} UTC.{same(answer)}",
+        "\n".join(f"- **{line}**" for line in answer["warnings"]),
+        f"![tear sheet]({PICTURE})",
+        _section("Figures", _table(("", "", "90 % interval"), figure_rows(answer))),
+        _section("Costs", costs(answer)),
+        _section("How trades ended", _pairs(answer["exits_by_reason"]) + f"\n\n{ties(answer)}"),
+        _section("Why there was no order", _pairs(refused(answer))),
+        _section("Before they ended", _table(("R", *_EXCURSIONS.values()), excursion_rows(answer))),
+        _section("Months", _table(("Year", *_MONTHS, "Year's"), month_rows(answer["months"]))),
+        *(_section(f"By {by}", _table(*breakdown(by, rows))) for by, rows in answer["breakdown"].items()),
+        _section("Rules", "\n".join(_rules(answer))),
+        _section("Made from", _pairs({name: answer[name] for name in ("run_id", "sha256", "bars_sha256")})),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def shown(value: float | None, show: Show) -> str:
+    """Return a figure for people, or that there are not enough trades for it."""
+    return ABSENT if value is None else show(value)
+
+
+def figure_rows(answer: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return title, value and interval of each figure."""
+    rows = []
+    for name, (title, show) in FIGURES.items():
+        interval = answer["intervals"].get(name)
+        told = "" if interval is None else f"{show(interval[0])} … {show(interval[1])}"
+        rows.append((title, shown(answer["figures"][name], show), told))
+    return rows
+
+
+def breakdown(by: str, rows: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return the head and the rows of a breakdown as text."""
+    head = (by.capitalize(), *(title for title, _ in _COLUMNS.values()))
+    return head, [
+        (str(row[by]), *("–" if row[name] is None else show(row[name]) for name, (_, show) in _COLUMNS.items()))
+        for row in rows
+    ]
+
+
+def month_rows(months: Mapping[str, float | None]) -> list[tuple[str, ...]]:
+    """Return a row a year: its name, the return of each month in %, and that of the year."""
+    rows = []
+    for year in sorted({name[:4] for name in months}):
+        named = [months.get(f"{year}-{month:02}") for month in range(1, 13)]
+        grown = 1.0
+        for value in named:
+            grown *= 1.0 + (value or 0.0)
+        cells = ("" if value is None else f"{100 * value:+.1f}" for value in named)
+        rows.append((year, *cells, f"{100 * (grown - 1):+.1f}"))
+    return rows
+
+
+_EXCURSIONS = {
+    "mae_median": "against, median",
+    "mae_nine_in_ten": "against, nine in ten",
+    "mfe_median": "with, median",
+    "mfe_nine_in_ten": "with, nine in ten",
+}
+
+
+def excursion_rows(answer: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return how far winners and losers went against and with their holder, in R."""
+    told = answer["excursions"]
+    return [(who, *("–" if told[who] is None else _NUMBER(told[who][name]) for name in _EXCURSIONS)) for who in told]
+
+
+def costs(answer: Mapping[str, Any]) -> str:
+    """Return in a sentence or two what was charged and what it came to."""
+    charged = answer["costs"]
+    rates = ", ".join(f"{name.replace('_', ' ')} {charged[name]:g}" for name in COSTS)
+    figures = answer["figures"]
+    share = figures["cost_share"]
+    came = (
+        "there was no result before costs to pay them from"
+        if share is None
+        else f"{share:.1%} of the result before them"
+    )
+    return f"{_MONEY(figures['cost'])} were paid, {came}. Charged: recorded spread, {rates}."
+
+
+def ties(answer: Mapping[str, Any]) -> str:
+    """Return how many trades ended on a bar that touched both barriers."""
+    count = answer["ties"]
+    return f"{count:,} trades ended on a bar that touched stop and target; each counts as a stop."
+
+
+def refused(answer: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many decisions each reason refused."""
+    return {name: count for name, count in answer["refusals"].items() if name != "none"}
+
+
+def same(answer: Mapping[str, Any]) -> str:
+    """Return that these are the recorded trades where they are, or ""."""
+    return " The trades are those recorded when the run was judged, bit for bit." * (answer["recorded"] == "the same")
+
+
+def _rules(answer: Mapping[str, Any]) -> list[str]:
+    return [f"{name.capitalize()}: {_listed(answer[name])}\n" for name in ("policy", "exits", "risk")]
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_plain(value)}" for name, value in values.items())
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "never"
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _pairs(values: Mapping[str, Any]) -> str:
+    told = (
+        f"- {name.replace('_', ' ')}: {f'{value:,}' if isinstance(value, int) else value}"
+        for name, value in values.items()
+        if value is not None
+    )
+    return "\n".join(told) or "Never."
+
+
+def _section(title: str, text: str) -> str:
+    return f"## {title}\n\n{text}".rstrip()
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|---|{'---:|' * (len(head) - 1)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
