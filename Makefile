@@ -6,7 +6,7 @@ TF      ?= 15T
 STRICT  ?=
 UV      := 0.13.8
 
-.PHONY: setup enrich train ui demo test explore check bench lock clean soak
+.PHONY: setup enrich train ui demo test explore check bench docs lock clean soak
 
 setup: .venv/.ready
 
@@ -15,7 +15,7 @@ setup: .venv/.ready
 	@echo "Building .venv from requirements.lock …"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV)
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -44,6 +44,10 @@ check: setup
 
 bench: setup
 	@$(BIN)/pytest benchmarks --benchmark-enable
+
+# The pages that are made from the code.
+docs: setup
+	@page=$$($(BIN)/python -m feature_store.catalogue) && printf '%s\n' "$$page" > docs/features.md
 
 # 24 months of five-minute bars through the runner's loop.
 soak: setup

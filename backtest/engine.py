@@ -5,25 +5,25 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtest.entry import entry
+from backtest.checked import EXPECTED, checked
+from backtest.entry import entry, unless_last
 from backtest.policy import REFUSALS, Observation, Policy, Rules, decide, rules
 from backtest.risk import Account, Risk, after_exit, after_order, fresh, marked, on_day, typed
+from backtest.trade_table import COLUMNS, SCORE, trade_table, write_entry, write_exit
 from market.compiled import compiled
 from market.errors import DataError, UsageError, nearest
-from market.execution import END, FLAT, REASONS, STOP, Costs, Exits, Fill, State, apply, as_floats, fill, liquidate
-from market.tape import DEFAULT_MARKET, Tape, bar_at, indexed, tape
+from market.execution import END, FLAT, STOP, Costs, Exits, apply, as_floats, fill, liquidate
+from market.tape import DEFAULT_MARKET, Tape, bar_at, read_only, tape
 from market.ties import NO_FINER, Finer, finer_bars, untied
 
-TIES = ("pessimistic", "finer")
+PESSIMISTIC, FINER = TIES = ("pessimistic", "finer")
 
-_END_OF_DATA = REFUSALS.index("end_of_data")
 _REASON_COUNT = len(REFUSALS)
 _NEVER = 1 << 40
-_ENTRY, _EXIT, _SIDE, _SIZE, _PRICE, _OUT, _STOP, _TARGET, _COST, _R, _PNL, _REASON, _SCORE = range(13)
 
 
 class Scores(NamedTuple):
-    """A score table as arrays, a value a bar; NaN where there is no score."""
+    """A score table as arrays, a value a bar; NaN where there is no score, which is no view."""
 
     score: np.ndarray
     expected_r_long: np.ndarray
@@ -56,10 +56,13 @@ def simulate(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Trade `score` on `bars`, bar by bar, and return the trades and equity tables.
 
-    `bars` is indexed by (or carries) `ts`. `score` is a score table, or a Series of directional scores alone (then net
-    expectation is taken as positive on both sides). Bars before the first score only warm up the ATR. A decision at a
+    `bars` is indexed by (or carries) `ts`. `score` is a score table or a Series of directional scores by the close
+    stamps of bars: from 0 (short) to 1 (long), NaN is no view. Where it is that alone, net expectation is taken as
+    positive on both sides and confidence as the larger of score and 1 − score; a table may have `confidence` or both
+    `expected_r_long` and `expected_r_short` besides. Bars before the first score only warm up the ATR. A decision at a
     close is filled at the next open; an open position is closed at the last close (reason `end`). `market` names the
-    trading hours. Deterministic; Σ pnl = Δ equity.
+    trading hours. Deterministic; Σ pnl = Δ equity. Raises UsageError for settings and DataError for bars or scores
+    that nobody can trade by (`backtest.checked`).
     """
     result = run(bars, score, policy, exits, costs, risk, market)
     return result.trades, result.equity
@@ -73,7 +76,7 @@ def run(
     costs: Costs,
     risk: Risk,
     market: str = DEFAULT_MARKET,
-    ties: str = "pessimistic",
+    ties: str = PESSIMISTIC,
     finer: pd.DataFrame | None = None,
 ) -> Result:
     """Do what `simulate` does and also return why decisions were refused.
@@ -82,17 +85,17 @@ def run(
     timeframe of the same series, where they have the bar's own prices and tell (`finer`). Raises UsageError for other
     words, or without finer bars to settle ties by.
     """
-    bars = indexed(bars)
+    bars = checked(bars, score, policy, exits, costs, risk)
     ts = pd.DatetimeIndex(bars.index)
     within = _finer(ts, ties, finer)
-    arrays = tape(bars, costs, exits.atr_period, market)
+    arrays = tape(bars, costs, exits.atr_period, market, policy.clamped)
     return run_tape(arrays, ts, score, policy, exits, costs, risk, within)
 
 
 def _finer(ts: pd.DatetimeIndex, ties: str, finer: pd.DataFrame | None) -> Finer:
     if ties not in TIES:
         raise UsageError(f"ties = {ties!r}: choose one of {', '.join(TIES)}.{nearest(ties, TIES)}")
-    if ties == "pessimistic":
+    if ties == PESSIMISTIC:
         return NO_FINER
     if finer is None:
         raise UsageError("ties = 'finer' needs finer bars to settle them by: give them, or choose pessimistic.")
@@ -109,16 +112,28 @@ def run_tape(
     risk: Risk,
     finer: Finer = NO_FINER,
 ) -> Result:
-    """Do what `run` does on bars that are a tape already, with their stamps: for many runs on the same bars."""
+    """Do what `run` does on bars that are a tape already, with their stamps: for many runs on the same bars.
+
+    Settings and scores are not checked here, but by `run`: whoever calls this a thousand times has them from there.
+    """
     scores, start = aligned(score, ts)
     typed_exits = Exits(float(exits.take_profit), float(exits.stop_loss), int(exits.bars), int(exits.atr_period))
     account = fresh(risk)
-    rows, equity, open_risk, refused, ties = _loop(
-        arrays, scores, start, account, rules(policy), typed_exits, as_floats(costs), typed(risk), finer
+    marks = np.zeros((2, len(ts)))  # one block of memory is had much quicker than two
+    rows, refused, ties = _loop(
+        arrays, scores, start, account, rules(policy), typed_exits, without_text(costs), typed(risk), finer, *marks
     )
-    table = pd.DataFrame({"equity": equity[start:], "open_risk": open_risk[start:]}, index=ts[start:].rename("ts"))
+    table = pd.DataFrame(marks[:, start:].T, ts[start:].rename("ts"), ["equity", "open_risk"], copy=False)
     counts = {name: int(count) for name, count in zip(REFUSALS, refused, strict=True) if count}
-    return Result(_trades(rows, ts), table, counts, int(ties[0]), int(ties[1]))
+    return Result(trade_table(rows, ts), table, counts, int(ties[0]), int(ties[1]))
+
+
+def without_text(costs: Costs) -> Costs:
+    """Return `costs` as the loop reads them: floats alone.
+
+    A text is counted wherever it goes: kernels that handed one to each other took half of their time for that.
+    """
+    return as_floats(costs)._replace(quote_currency=None)  # type: ignore[arg-type]
 
 
 def aligned(score: pd.DataFrame | pd.Series, ts: pd.DatetimeIndex) -> tuple[Scores, int]:
@@ -126,20 +141,48 @@ def aligned(score: pd.DataFrame | pd.Series, ts: pd.DatetimeIndex) -> tuple[Scor
 
     Raises DataError where a score stands at no bar.
     """
-    if isinstance(score, pd.Series):
-        score = pd.DataFrame({"score": score, "expected_r_long": 1.0, "expected_r_short": 1.0})
-        score["confidence"] = np.maximum(score["score"], 1.0 - score["score"])
     if len(score) == 0:
         raise DataError("There is no score to trade: the score table is empty.")
-    positions = ts.get_indexer(pd.DatetimeIndex(score.index))
+    rows, start = _rows(pd.DatetimeIndex(score.index), ts)
+    whole = len(score) == len(ts) and isinstance(rows, slice)
+    columns = _columns(score)
+    if not whole:
+        columns = Scores(*_spread_out(columns, rows, len(ts)))
+    return Scores(*(read_only(np.ascontiguousarray(values)) for values in columns)), start
+
+
+def _columns(score: pd.DataFrame | pd.Series) -> Scores:
+    """Return scores as arrays, a value a row; what a table leaves out is taken as for a Series."""
+    table = score if isinstance(score, pd.DataFrame) else score.to_frame("score")
+    given = {name: table[name].to_numpy(dtype=np.float64) for name in Scores._fields if name in table}
+    if len(given) == len(Scores._fields):
+        return Scores(**given)
+    directional = given["score"]
+    expected, confidence = np.empty((2, len(score)))
+    expected.fill(1.0)
+    np.subtract(1.0, directional, out=confidence)
+    np.maximum(directional, confidence, out=confidence)
+    return Scores(**dict.fromkeys(EXPECTED, expected) | {"confidence": confidence} | given)
+
+
+def _rows(stamps: pd.DatetimeIndex, ts: pd.DatetimeIndex) -> tuple[slice | np.ndarray, int]:
+    """Return where the rows with these stamps stand among the bars `ts`, and the first of these places."""
+    if stamps.dtype == ts.dtype:
+        first = int(ts.searchsorted(stamps[0]))
+        if np.array_equal(ts.asi8[first : first + len(stamps)], stamps.asi8):
+            return slice(first, first + len(stamps)), first
+    positions = ts.get_indexer(stamps)
     if (positions < 0).any():
-        raise DataError(f"Score at {score.index[int(np.argmin(positions))]} stands at no bar.")
-    arrays = []
-    for name in Scores._fields:
-        values = np.full(len(ts), np.nan)
-        values[positions] = score[name].to_numpy(dtype=np.float64)
-        arrays.append(values)
-    return Scores(*arrays), int(positions.min())
+        raise DataError(f"Score at {stamps[int(np.argmin(positions))]} stands at no bar.")
+    return positions, int(positions.min())
+
+
+def _spread_out(columns: Scores, rows: slice | np.ndarray, count: int) -> np.ndarray:
+    """Return `columns` over `count` bars: NaN but at `rows`."""
+    arrays = np.full((len(columns), count), np.nan)
+    for values, given in zip(arrays, columns, strict=True):
+        values[rows] = given
+    return arrays
 
 
 @compiled
@@ -153,11 +196,12 @@ def _loop(
     costs: Costs,
     risk: Risk,
     finer: Finer,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[int, int]]:
+    equity: np.ndarray,
+    open_risk: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     n = len(tape.close)
-    rows = np.empty((n - start, 13))
-    count = 0
-    equity, open_risk, refused = np.empty(n), np.zeros(n), np.zeros(_REASON_COUNT, np.int64)
+    rows = np.empty((n - start, COLUMNS))
+    count, refused = 0, np.zeros(_REASON_COUNT, np.int64)
     state = FLAT
     last_exit = -_NEVER
     ties, settled = 0, 0
@@ -171,13 +215,13 @@ def _loop(
                 filled, tie, told = untied(filled, state, bar, i, finer, exits, costs)
                 ties, settled = ties + tie, settled + told
             if filled.opened != 0:
-                _write_entry(rows[count], i, state.size, filled)
+                write_entry(rows[count], i, state.size, filled)
             state = apply(state, filled)
             if filled.reason == 0 and i == n - 1:
                 filled = liquidate(state, END, bar, costs)
                 state = FLAT
             if filled.reason != 0:
-                _write_exit(rows[count], i, filled)
+                write_exit(rows[count], i, filled)
                 count += 1
                 account = after_exit(account, filled.pnl)
                 last_exit = i
@@ -198,57 +242,14 @@ def _loop(
                 tape.session[i],
                 tape.shut[i],
                 i - last_exit,
+                tape.volatility[i],
             )
             side, why = decide(seen, rules)
             if side != 0:  # asked first, as most bars want nothing and an order is much to hand over
                 state, why = entry(seen, tape.close[i], tape.usd_per_quote[i], account, rules, exits, costs, risk)
-                state, why = _unless_last(state, why, i == n - 1)
+                state, why = unless_last(state, why, i == n - 1)
             refused[why] += 1
             if state.order != 0:
                 account = after_order(account)
-                rows[count, _SCORE] = scores.score[i]
-    return rows[:count], equity, open_risk, refused, (ties, settled)
-
-
-@compiled
-def _unless_last(state: State, why: int, last: bool) -> tuple[State, int]:
-    """Return the decision, but no order on the last bar, after which nothing could fill it."""
-    return (FLAT, _END_OF_DATA) if last and state.order != 0 else (state, why)
-
-
-@compiled
-def _write_entry(row: np.ndarray, i: int, size: float, filled: Fill) -> None:
-    row[_ENTRY] = i
-    row[_SIDE] = filled.opened
-    row[_SIZE] = size
-    row[_PRICE] = filled.entry
-    row[_STOP] = filled.stop
-    row[_TARGET] = filled.target
-
-
-@compiled
-def _write_exit(row: np.ndarray, i: int, filled: Fill) -> None:
-    row[_EXIT] = i
-    row[_OUT] = filled.exit
-    row[_REASON] = filled.reason
-    row[_COST] = filled.cost
-    row[_R] = filled.r
-    row[_PNL] = filled.pnl
-
-
-def _trades(rows: np.ndarray, ts: pd.DatetimeIndex) -> pd.DataFrame:
-    columns = {
-        "t_exit": ts[rows[:, _EXIT].astype(np.int64)],
-        "side": rows[:, _SIDE].astype(np.int8),
-        "size": rows[:, _SIZE],
-        "entry": rows[:, _PRICE],
-        "exit": rows[:, _OUT],
-        "stop": rows[:, _STOP],
-        "target": rows[:, _TARGET],
-        "cost": rows[:, _COST],
-        "r": rows[:, _R],
-        "pnl": rows[:, _PNL],
-        "reason": pd.array(np.array(REASONS, dtype=object)[rows[:, _REASON].astype(np.int64)], dtype="str"),
-        "score": rows[:, _SCORE],
-    }
-    return pd.DataFrame(columns, index=ts[rows[:, _ENTRY].astype(np.int64)].rename("t_entry"))
+                rows[count, SCORE] = scores.score[i]
+    return rows[:count], refused, (ties, settled)

@@ -1,9 +1,11 @@
 """The one way into a trade, in backtest and live: wanted by the policy, allowed by the limits, sized by the risk."""
 
-from backtest.policy import Observation, Rules, decide
+from backtest.policy import REFUSALS, Observation, Rules, decide
 from backtest.risk import SIZE, Account, Risk, limited, position_size
 from market.compiled import compiled
 from market.execution import FLAT, Costs, Exits, State, order, stop_distance
+
+_END_OF_DATA = REFUSALS.index("end_of_data")
 
 
 @compiled
@@ -32,3 +34,9 @@ def entry(
     if not size > 0.0:
         return FLAT, SIZE
     return order(side, size, seen.atr), 0
+
+
+@compiled
+def unless_last(state: State, why: int, last: bool) -> tuple[State, int]:
+    """Return the decision, but no order on the last bar, after which nothing could fill it."""
+    return (FLAT, _END_OF_DATA) if last and state.order != 0 else (state, why)

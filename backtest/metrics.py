@@ -24,6 +24,7 @@ from backtest.accounts import (
 from backtest.breakdowns import BREAKDOWNS, REGIMES, WEEKDAYS, breakdown, by_regime, regimes
 from backtest.dealings import cost_share, durations, exposure, traded, trades_per_day, turnover
 from backtest.excursions import excursions
+from backtest.marked_r import marked_drawdown_r, marked_r
 from backtest.ratios import (
     Numbers,
     Statistic,
@@ -69,6 +70,8 @@ __all__ = [
     "exposure",
     "longest_losing_run",
     "longest_under_water",
+    "marked_drawdown_r",
+    "marked_r",
     "max_drawdown",
     "monthly_returns",
     "payoff_ratio",
@@ -107,6 +110,7 @@ def summary(trades: pd.DataFrame, equity: pd.Series, market: str = DEFAULT_MARKE
         "sortino": sortino(r),
         "longest_losing_run": longest_losing_run(r),
         "drawdown_r": drawdown_r(r),
+        "marked_drawdown_r": marked_drawdown_r(trades, equity),
         "total_return": total_return(equity),
         "max_drawdown": max_drawdown(equity),
         "drawdown_money": drawdown_money(equity),

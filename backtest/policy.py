@@ -3,7 +3,8 @@
 Pure and compiled; the live runner calls the same `decide`.
 """
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,15 +31,18 @@ REFUSALS = (
     "end_of_data",
     "drawdown",
     "positions",
+    "volatility",
 )
 NONE, NO_SCORE, UNDECIDED, NEGATIVE_EXPECTATION, CONFIDENCE, SPREAD, SESSION, MARKET_SHUT, NO_ATR, COOLDOWN = range(10)
+VOLATILITY = REFUSALS.index("volatility")
 
 
 class Policy(NamedTuple):
     """When a score becomes a trade. Long at or above `long_threshold`, short at or below `short_threshold`.
 
     `cooldown` counts bars after an exit; no entry where the spread exceeds `max_spread_atr` × ATR, in
-    `blocked_sessions` (names of `market.sessions.SESSIONS`) or below `min_confidence`.
+    `blocked_sessions` (names of `market.sessions.SESSIONS`), below `min_confidence`, or where the ATR ÷ its mean over
+    500 bars (`market.atr.volatility`) is above `max_volatility` or below `min_volatility`.
     """
 
     long_threshold: float
@@ -47,6 +51,13 @@ class Policy(NamedTuple):
     max_spread_atr: float = 0.5
     blocked_sessions: tuple[str, ...] = ()
     min_confidence: float = 0.0
+    max_volatility: float = math.inf
+    min_volatility: float = 0.0
+
+    @property
+    def clamped(self) -> bool:
+        """Return whether volatility is bounded; where it is not, it need not be known."""
+        return self.max_volatility != math.inf or self.min_volatility != 0.0
 
 
 class Rules(NamedTuple):
@@ -58,6 +69,8 @@ class Rules(NamedTuple):
     max_spread_atr: float
     blocked: np.ndarray
     min_confidence: float
+    max_volatility: float
+    min_volatility: float
 
 
 class Observation(NamedTuple):
@@ -72,6 +85,7 @@ class Observation(NamedTuple):
     session: int
     shut: bool
     bars_since_exit: int
+    volatility: float
 
 
 def rules(policy: Policy) -> Rules:
@@ -87,14 +101,25 @@ def rules(policy: Policy) -> Rules:
         float(policy.max_spread_atr),
         blocked,
         float(policy.min_confidence),
+        float(policy.max_volatility),
+        float(policy.min_volatility),
     )
+
+
+def stored(policy: Policy) -> dict[str, Any]:
+    """Return `policy` as JSON knows it: a bound that nothing reaches is None.
+
+    >>> stored(Policy(0.6, -math.inf))["short_threshold"] is None
+    True
+    """
+    return {name: None if value in (math.inf, -math.inf) else value for name, value in policy._asdict().items()}
 
 
 @compiled
 def decide(seen: Observation, rules: Rules) -> tuple[int, int]:
     """Return the side wanted (1, −1 or 0) and, where it is 0, why: an index into `REFUSALS`.
 
-    NaN in anything that is needed refuses.
+    NaN in anything that is needed refuses. Volatility is needed where a bound of it is set.
     """
     if np.isnan(seen.score):
         return 0, NO_SCORE
@@ -119,6 +144,9 @@ def _refusal(seen: Observation, rules: Rules) -> int:
         return CONFIDENCE
     if not seen.spread <= rules.max_spread_atr * seen.atr:
         return SPREAD
+    bounded = rules.max_volatility != np.inf or rules.min_volatility != 0.0
+    if bounded and not rules.min_volatility <= seen.volatility <= rules.max_volatility:
+        return VOLATILITY
     if rules.blocked[seen.session]:
         return SESSION
     if seen.shut:

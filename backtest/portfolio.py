@@ -15,20 +15,26 @@ import numpy as np
 import pandas as pd
 
 from backtest import portfolio_loop as loop
+from backtest.checked import check_risk, checked
 from backtest.correlation import Closes, Correlation, Known, as_table, estimated, utc_day
 from backtest.engine import Scores, aligned
 from backtest.policy import REFUSALS, Policy, rules
 from backtest.portfolio_loop import Line, Terms
 from backtest.risk import Risk, fresh, typed
+from backtest.trade_table import trade_table
 from market.errors import AssayError, UsageError
-from market.execution import REASONS, Costs, Exits, as_floats
-from market.tape import DEFAULT_MARKET, Tape, indexed, tape
+from market.execution import Costs, Exits, as_floats
+from market.tape import DEFAULT_MARKET, Tape, read_only, tape
+from market.ties import NO_FINER, Finer, finer_bars
 
 _SCALARS = {int: np.int64, float: np.float64, bool: np.bool_}
 
 
 class Book(NamedTuple):
-    """A series and how it is traded: its bars, its scores, and what `engine.run` takes beside them."""
+    """A series and how it is traded: its bars, its scores, and what `engine.run` takes beside them.
+
+    `finer` bars of the same series settle its ties; without them each is a stop.
+    """
 
     series: str
     bars: pd.DataFrame
@@ -37,6 +43,7 @@ class Book(NamedTuple):
     exits: Exits
     costs: Costs
     market: str = DEFAULT_MARKET
+    finer: pd.DataFrame | None = None
 
 
 class Result(NamedTuple):
@@ -44,13 +51,16 @@ class Result(NamedTuple):
 
     `trades` are ordered by exit and then series. `equity` has a row for each stamp at which a series has a bar, bars
     before its first score left out. `refusals` are counted by series and reason. `correlation` has a row for each UTC
-    day and a column for each pair; NaN where it was not known, without rows where it was not asked for.
+    day and a column for each pair; NaN where it was not known, without rows where it was not asked for. `ties` and
+    `ties_settled` count the trades of all series, as `engine.Result` does.
     """
 
     trades: pd.DataFrame
     equity: pd.DataFrame
     refusals: dict[str, dict[str, int]]
     correlation: pd.DataFrame
+    ties: int = 0
+    ties_settled: int = 0
 
 
 def simulate(books: Sequence[Book], risk: Risk, correlation: Correlation | None = None) -> Result:
@@ -62,20 +72,25 @@ def simulate(books: Sequence[Book], risk: Risk, correlation: Correlation | None 
     new trade among them, which lies between that of independent positions and the plain sum. The order in which books
     are given does not matter. One book gives what `engine.run` gives, bit for bit.
 
-    Raises UsageError for no books or a series that stands in two; whatever is wrong with a book names its series.
+    Raises UsageError for no books or a series that stands in two; whatever is wrong with a book (`backtest.checked`)
+    names its series.
     """
-    books = _by_name(books)
+    check_risk(risk)
+    books = _checked(_by_name(books), risk)
     names = [book.series for book in books]
     line = _line(books)
     known = _known(line, correlation)
     nothing = loop.nothing(len(books))
-    rows, at, equity, open_risk, refused = loop.traded(
+    rows, at, equity, open_risk, refused, ties = loop.traded(
         line, _terms(books), nothing, known.matrix, known.first_day, fresh(risk), typed(risk)
     )
     ts = pd.DatetimeIndex(line.stamp.astype("datetime64[us]")).tz_localize("UTC")
     table = pd.DataFrame({"equity": equity, "open_risk": open_risk}, index=ts[at].rename("ts"))
     counts = {name: _counted(row) for name, row in zip(names, refused, strict=True)}
-    return Result(_trades(rows, ts, names), table, counts, as_table(known, names))
+    trades = trade_table(rows, ts)
+    whose = np.array(names, dtype=object)[rows[:, loop.BOOK].astype(np.int64)]
+    trades.insert(0, "series", pd.array(whose, dtype="str"))
+    return Result(trades, table, counts, as_table(known, names), int(ties[0]), int(ties[1]))
 
 
 def _by_name(books: Sequence[Book]) -> list[Book]:
@@ -85,6 +100,16 @@ def _by_name(books: Sequence[Book]) -> list[Book]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"{', '.join(twice)} stands in two books: a series holds one position, so it needs one book.")
     return sorted(books, key=lambda book: book.series)
+
+
+def _checked(books: list[Book], risk: Risk) -> list[Book]:
+    """Return the books with bars by `ts`."""
+    kept = []
+    for book in books:
+        with _naming(book):
+            bars = checked(book.bars, book.score, book.policy, book.exits, book.costs, risk)
+        kept.append(book._replace(bars=bars))
+    return kept
 
 
 @contextlib.contextmanager
@@ -117,16 +142,36 @@ def _line(books: list[Book]) -> Line:
         events=events,
         begins=np.r_[np.flatnonzero(np.diff(stamp[events], prepend=-1)), len(events)],
         last=ends - 1,
+        finer=_finer(books),
     )
 
 
 def _read(book: Book) -> tuple[list[np.ndarray], int]:
     """Return stamps, tape and scores of a book as arrays, and the position of its first score."""
     with _naming(book):
-        bars = indexed(book.bars)
-        ts = pd.DatetimeIndex(bars.index)
+        ts = pd.DatetimeIndex(book.bars.index)
         scores, first = aligned(book.score, ts)
-        return [ts.as_unit("us").asi8, *tape(bars, book.costs, book.exits.atr_period, book.market), *scores], first
+        arrays = tape(book.bars, book.costs, book.exits.atr_period, book.market, book.policy.clamped)
+        return [ts.as_unit("us").asi8, *arrays, *scores], first
+
+
+def _finer(books: list[Book]) -> Finer:
+    """Return the finer bars of all books one after another, by the bars of all books."""
+    if all(book.finer is None for book in books):
+        return NO_FINER
+    parts = [_within(book) for book in books]
+    before = np.cumsum([0, *(len(part.close) for part in parts[:-1])])
+    whole = Finer(*(read_only(np.concatenate(column)) for column in zip(*parts, strict=True)))
+    places = np.repeat(before, [len(part.begin) for part in parts])
+    return whole._replace(begin=whole.begin + places, end=whole.end + places)
+
+
+def _within(book: Book) -> Finer:
+    if book.finer is None:
+        nowhere = np.zeros(len(book.bars), np.int64)
+        return NO_FINER._replace(begin=nowhere, end=nowhere)
+    with _naming(book):
+        return finer_bars(pd.DatetimeIndex(book.bars.index), book.finer)
 
 
 def _terms(books: list[Book]) -> Terms:
@@ -171,22 +216,3 @@ def _known(line: Line, how: Correlation | None) -> Known:
 
 def _counted(refused: np.ndarray) -> dict[str, int]:
     return {name: int(count) for name, count in zip(REFUSALS, refused, strict=True) if count}
-
-
-def _trades(rows: np.ndarray, ts: pd.DatetimeIndex, names: list[str]) -> pd.DataFrame:
-    columns = {
-        "series": pd.array(np.array(names, dtype=object)[rows[:, loop.BOOK].astype(np.int64)], dtype="str"),
-        "t_exit": ts[rows[:, loop.EXIT].astype(np.int64)],
-        "side": rows[:, loop.SIDE].astype(np.int8),
-        "size": rows[:, loop.SIZE],
-        "entry": rows[:, loop.PRICE],
-        "exit": rows[:, loop.OUT],
-        "stop": rows[:, loop.STOP],
-        "target": rows[:, loop.TARGET],
-        "cost": rows[:, loop.COST],
-        "r": rows[:, loop.R],
-        "pnl": rows[:, loop.PNL],
-        "reason": pd.array(np.array(REASONS, dtype=object)[rows[:, loop.REASON].astype(np.int64)], dtype="str"),
-        "score": rows[:, loop.SCORE],
-    }
-    return pd.DataFrame(columns, index=ts[rows[:, loop.ENTRY].astype(np.int64)].rename("t_entry"))

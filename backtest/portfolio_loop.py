@@ -10,17 +10,17 @@ import numpy as np
 
 from backtest.correlation import DAY, effective_risk
 from backtest.engine import Scores
-from backtest.entry import entry
+from backtest.entry import entry, unless_last
 from backtest.policy import REFUSALS, Observation, Rules, decide
 from backtest.risk import Account, Risk, after_exit, after_order, holding, marked, on_day
+from backtest.trade_table import COLUMNS, SCORE, write_entry, write_exit
 from market.compiled import compiled
-from market.execution import END, FLAT, Bar, Costs, Exits, Fill, State, apply, fill, liquidate, stop_distance
+from market.execution import END, FLAT, STOP, Bar, Costs, Exits, Fill, State, apply, fill, liquidate, stop_distance
 from market.tape import Tape, bar_at
+from market.ties import Finer, untied
 
-ENTRY, EXIT, SIDE, SIZE, PRICE, OUT, STOP, TARGET, COST, R, PNL, REASON, SCORE, BOOK = range(14)  # columns of a trade
+BOOK = COLUMNS  # the column beside those of a trade: whose it is
 
-_COLUMNS = 14
-_END_OF_DATA = REFUSALS.index("end_of_data")
 _REASON_COUNT = len(REFUSALS)
 _NEVER = 1 << 40
 
@@ -29,7 +29,8 @@ class Line(NamedTuple):
     """The bars of all books one after another, with the stamp (int64 us since 1970 UTC) and the book of each.
 
     `events` are the positions of the bars that count, in the order of time and then of books; `begins` says where
-    among them each stamp begins, with their number at its end; `last` is the position of each book's last bar.
+    among them each stamp begins, with their number at its end; `last` is the position of each book's last bar. `finer`
+    holds the finer bars in each bar, where its book has some.
     """
 
     tape: Tape
@@ -39,6 +40,7 @@ class Line(NamedTuple):
     events: np.ndarray
     begins: np.ndarray
     last: np.ndarray
+    finer: Finer
 
 
 class Terms(NamedTuple):
@@ -70,7 +72,7 @@ def nothing(books: int) -> Held:
         np.zeros(books),
         np.zeros(books),
         np.full(books, -_NEVER, np.int64),
-        np.empty((books, _COLUMNS)),
+        np.empty((books, COLUMNS + 1)),
     )
 
 
@@ -83,16 +85,18 @@ def traded(
     first_day: int,
     account: Account,
     risk: Risk,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[int, int]]:
     """Return trades, and the position of a bar, equity and open risk for each stamp, and refusals by book and reason.
 
-    `correlation` holds a matrix for each UTC day from `first_day` on; without days, open risk is a plain sum.
+    The last are the ties, and how many of them were settled. `correlation` holds a matrix for each UTC day from
+    `first_day` on; without days, open risk is a plain sum.
     """
     n, books = len(line.begins) - 1, len(line.last)
-    rows, count = np.empty((len(line.events), _COLUMNS)), 0
+    rows, count = np.empty((len(line.events), COLUMNS + 1)), 0
     at, equity, open_risk = np.empty(n, np.int64), np.empty(n), np.empty(n)
     refused = np.zeros((books, _REASON_COUNT), np.int64)
     states = [FLAT] * books
+    ties, settled = 0, 0
     for k in range(n):
         events = line.events[line.begins[k] : line.begins[k + 1]]
         at[k] = events[0]
@@ -102,7 +106,11 @@ def traded(
             if held.side[book] == 0:
                 continue
             bar, exits, costs = bar_at(line.tape, i), terms.exits[book], terms.costs[book]
-            states[book], closed = _moved(states[book], bar, i == line.last[book], exits, costs, held.trade[book], i)
+            filled = fill(states[book], bar, exits, costs)
+            if filled.reason == STOP:
+                filled, tie, told = untied(filled, states[book], bar, i, line.finer, exits, costs)
+                ties, settled = ties + tie, settled + told
+            states[book], closed = _moved(states[book], filled, bar, i, i == line.last[book], costs, held.trade[book])
             if closed.reason != 0:
                 held.trade[book, BOOK] = book
                 rows[count] = held.trade[book]
@@ -127,21 +135,21 @@ def traded(
                 line.tape.session[i],
                 line.tape.shut[i],
                 i - held.exit[book],
+                line.tape.volatility[i],
             )
             weighed = account
             if len(correlation) > 0 and account.positions > 0:
                 known = correlation[(line.stamp[i] - 1) // DAY - first_day]
                 weighed = _weighed(account, seen, kept, held, book, known, risk)
             state, why = entry(seen, line.tape.close[i], line.tape.usd_per_quote[i], weighed, kept, exits, costs, risk)
-            if state.order != 0 and i == line.last[book]:
-                state, why = FLAT, _END_OF_DATA
+            state, why = unless_last(state, why, i == line.last[book])
             refused[book, why] += 1
             states[book] = state
             if state.order != 0:
                 _remember(state, bar_at(line.tape, i), exits, costs, held, book)
                 held.trade[book, SCORE] = seen.score
                 account = _counting(after_order(account), held)
-    return rows[:count], at, equity, open_risk, refused
+    return rows[:count], at, equity, open_risk, refused, (ties, settled)
 
 
 @compiled
@@ -154,28 +162,17 @@ def _begun(account: Account, day: np.ndarray, events: np.ndarray, risk: Risk) ->
 
 @compiled
 def _moved(
-    state: State, bar: Bar, last: bool, exits: Exits, costs: Costs, row: np.ndarray, i: int
+    state: State, filled: Fill, bar: Bar, i: int, last: bool, costs: Costs, row: np.ndarray
 ) -> tuple[State, Fill]:
-    """Return the state of a book after bar `i` and what happened there, and write both into the trade's row."""
-    filled = fill(state, bar, exits, costs)
+    """Return the state of a book after bar `i` and what happened there at last; write both into the trade's row."""
     if filled.opened != 0:
-        row[ENTRY] = i
-        row[SIDE] = filled.opened
-        row[SIZE] = state.size
-        row[PRICE] = filled.entry
-        row[STOP] = filled.stop
-        row[TARGET] = filled.target
+        write_entry(row, i, state.size, filled)
     state = apply(state, filled)
     if filled.reason == 0 and state.side != 0 and last:
         filled = liquidate(state, END, bar, costs)
         state = FLAT
     if filled.reason != 0:
-        row[EXIT] = i
-        row[OUT] = filled.exit
-        row[REASON] = filled.reason
-        row[COST] = filled.cost
-        row[R] = filled.r
-        row[PNL] = filled.pnl
+        write_exit(row, i, filled)
     return state, filled
 
 

@@ -10,7 +10,7 @@ from market.execution import Costs
 DAILY_TRADES, DAILY_LOSS, CONSECUTIVE_LOSSES, OPEN_RISK, SIZE = 10, 11, 12, 13, 14
 DRAWDOWN, POSITIONS = 16, 17
 
-_ROUNDING = 1e-9  # shares of equity
+ROUNDING = 1e-9  # shares of equity
 
 
 class Risk(NamedTuple):
@@ -142,7 +142,7 @@ def limited(account: Account, risk: Risk) -> int:
         return CONSECUTIVE_LOSSES
     if not account.positions < risk.max_positions:
         return POSITIONS
-    if not account.open_risk + risk.per_trade <= risk.open_risk + _ROUNDING:
+    if not account.open_risk + risk.per_trade <= risk.open_risk + ROUNDING:
         return OPEN_RISK
     return 0
 

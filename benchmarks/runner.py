@@ -38,9 +38,9 @@ class TimedFeed(ReplayFeed):
         self.seconds = np.full(total, np.nan)
         self.resident = np.full(total // SAMPLED + 1, np.nan)
 
-    def events(self) -> Iterator[Event]:
+    def together(self) -> Iterator[tuple[Event, ...]]:
         """Yield every bar and note how long it took until the next one was asked for."""
-        for at, event in enumerate(super().events()):
+        for at, event in enumerate(super().together()):
             if at % SAMPLED == 0:
                 self.resident[at // SAMPLED] = resident_megabytes()
             began = time.perf_counter()
@@ -76,7 +76,8 @@ def soak(months: int, count: int, folder: Path) -> Figures:
     total = len(bars) - LEARNT - 1
     feed.prepare(total)
     began = time.perf_counter()
-    replay.played(folder, model, feed, total, lambda done, of: click.echo(f"{done:,} of {of:,} bars", err=True))
+    models, told = {SERIES: model}, lambda done, of: click.echo(f"{done:,} of {of:,} bars", err=True)
+    replay.played(folder, models, feed, total, told)
     minutes = (time.perf_counter() - began) / 60.0
     kept = feed.resident[~np.isnan(feed.resident)]
     warm = len(kept) // 5

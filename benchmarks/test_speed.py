@@ -1,18 +1,15 @@
 """How fast the loops are, each as a ratio to a peer measured in the same run. `make bench` prints them.
 
-The peer of the engine and of the labels is the plain-Python reading of the same rules; that of the features is the `ta`
-package, a column for a column.
+The peer of the engine and of the labels is the plain-Python reading of the same rules.
 """
 
 import time
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import feature_store
 import labels
 from backtest import Policy, Risk, simulate
 from market import simulated
@@ -82,24 +79,6 @@ def test_labels_against_plain_python(benchmark, bars):
         ]
     )
     note(benchmark, len(bars), peer / len(events))
-
-
-def test_features_against_ta_by_column(benchmark, bars):
-    import ta
-
-    columns = feature_store.compute(bars).shape[1]
-    benchmark.pedantic(feature_store.compute, args=(bars,), rounds=3)
-    few = bars.iloc[:10_000].reset_index(drop=True)
-    made: list[int] = []
-
-    def peer() -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            table = ta.add_all_ta_features(few.copy(), "open", "high", "low", "close", "volume")
-        made.append(table.shape[1] - few.shape[1])
-
-    spent = seconds(peer)
-    note(benchmark, len(bars) * columns, spent / (10_000 * made[0]))
 
 
 def note(benchmark, units: int, peer_seconds_per_unit: float) -> None:

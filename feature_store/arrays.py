@@ -4,7 +4,9 @@ The neutral values are definitions, not repairs: where nothing moved, a distance
 stated neutral number. A missing price never gets here: `feature_store.compute` refuses it.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,22 +29,52 @@ class Bars:
 
     `ts` is the close stamps in whole microseconds since 1970. What several groups derive from the bars is made when it
     is first asked for, and once. `frame` is the same as a table indexed by `ts`, and `bars["close"]` its column.
+    `companions` are the bars of other symbols, of which those count that have closed by a row's own `ts`.
     """
 
-    def __init__(self, ts: np.ndarray, values: np.ndarray, timeframe: Timeframe | None = None) -> None:
+    def __init__(
+        self,
+        ts: np.ndarray,
+        values: np.ndarray,
+        timeframe: Timeframe | None = None,
+        companions: "Mapping[str, Bars] | None" = None,
+    ) -> None:
         self.ts, self._values, self._timeframe = ts, values, timeframe
+        self.companions: Mapping[str, Bars] = companions or {}
         self.open, self.high, self.low, self.close, self.volume, self.spread = values
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, timeframe: Timeframe | None = None) -> "Bars":
-        """Return the bars of a table indexed by `ts`; without a timeframe, it is inferred where it is asked for."""
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        timeframe: Timeframe | None = None,
+        companions: Mapping[str, pd.DataFrame] | None = None,
+    ) -> "Bars":
+        """Return the bars of a table indexed by `ts`; without a timeframe, it is inferred where it is asked for.
+
+        `companions` are tables of other symbols' bars.
+        """
         read = frame if tuple(frame.columns) == COLUMNS else frame[list(COLUMNS)]
         values = np.array(read.to_numpy(dtype=np.float64).T, order="C")
-        return cls(pd.DatetimeIndex(frame.index).as_unit("us").asi8, values, timeframe)
+        beside = {symbol: cls.of(table) for symbol, table in (companions or {}).items()}
+        return cls(pd.DatetimeIndex(frame.index).as_unit("us").asi8, values, timeframe, beside)
+
+    def __reduce__(self) -> tuple[type["Bars"], tuple[Any, ...]]:
+        """Tell how to make the same bars in another process: what was derived from them is not sent along."""
+        return Bars, (self.ts, self._values, self._timeframe, self.companions)
 
     def part(self, start: int, end: int) -> "Bars":
-        """Return rows [start, end)."""
-        return Bars(self.ts[start:end], self._values[:, start:end], self._timeframe)
+        """Return rows [start, end), and of the companions what is known at one of them."""
+        ts = self.ts[start:end]
+        beside = {symbol: companion.known_at(ts) for symbol, companion in self.companions.items()}
+        return Bars(ts, self._values[:, start:end], self._timeframe, beside)
+
+    def known_at(self, ts: np.ndarray) -> "Bars":
+        """Return the bars from the newest one at or before the first of `ts` to the newest at or before the last."""
+        if not len(ts):
+            return self.part(0, 0)
+        first, last = np.searchsorted(self.ts, ts[[0, -1]], side="right")
+        return self.part(max(int(first) - 1, 0), int(last))
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -83,6 +115,14 @@ class Bars:
     def true_range(self) -> np.ndarray:
         """Return Wilder's true range (price units), NaN on the first row."""
         return true_range(self.high, self.low, self.close)
+
+
+def together(parts: Sequence[Callable[[Bars], Columns]], bars: Bars) -> Columns:
+    """Return the columns of the parts of a group, one part after the other."""
+    columns: Columns = {}
+    for part in parts:
+        columns |= part(bars)
+    return columns
 
 
 def utc(microseconds: np.ndarray) -> pd.DatetimeIndex:

@@ -7,6 +7,7 @@ window touches them mean nothing, and the group's LOOKBACK must cover them.
 
 import numpy as np
 
+from feature_store.window_merging import FALL, HIGHEST, merged
 from feature_store.window_moments import BLOCK
 from market.compiled import compiled
 
@@ -15,13 +16,7 @@ from market.compiled import compiled
 def window_highest(values: np.ndarray, window: int) -> np.ndarray:
     """Return the highest of the last `window` values (the lowest is minus the highest of the negated values)."""
     out = np.full(len(values), np.nan)
-    for first in range(window - 1, len(values), BLOCK):
-        highest = out[first:][:BLOCK]
-        highest[:] = values[first:][:BLOCK]
-        for age in range(window - 1, 0, -1):
-            older = values[first - age :]
-            for k in range(len(highest)):
-                highest[k] = max(highest[k], older[k])
+    out[window - 1 :] = merged(values.reshape(1, -1), window, HIGHEST)[0]
     return out
 
 
@@ -29,17 +24,7 @@ def window_highest(values: np.ndarray, window: int) -> np.ndarray:
 def bars_since_highest(values: np.ndarray, window: int) -> np.ndarray:
     """Return how many rows ago the highest of the last `window` values was; of equal ones the newest counts."""
     out = np.full(len(values), np.nan)
-    highest = np.empty(BLOCK)
-    for first in range(window - 1, len(values), BLOCK):
-        ages = out[first:][:BLOCK]
-        ages[:] = 0.0
-        highest[: len(ages)] = values[first:][:BLOCK]
-        for age in range(1, window):
-            older = values[first - age :]
-            for k in range(len(ages)):
-                higher = older[k] > highest[k]
-                ages[k] = age if higher else ages[k]
-                highest[k] = older[k] if higher else highest[k]
+    out[window - 1 :] = window - 1 - merged(values.reshape(1, -1), window, HIGHEST)[1]
     return out
 
 
@@ -79,16 +64,7 @@ def streak(signs: np.ndarray, longest: int) -> np.ndarray:
 def window_drawdown(values: np.ndarray, window: int) -> np.ndarray:
     """Return the largest fall from a peak to a later value inside the window (≥ 0, in units of `values`)."""
     out = np.full(len(values), np.nan)
-    peaks = np.empty(BLOCK)
-    for first in range(window - 1, len(values), BLOCK):
-        deepest = out[first:][:BLOCK]
-        deepest[:] = 0.0
-        peaks[: len(deepest)] = values[first - window + 1 :][: len(deepest)]
-        for age in range(window - 1, -1, -1):
-            older = values[first - age :]
-            for k in range(len(deepest)):
-                peaks[k] = max(peaks[k], older[k])
-                deepest[k] = max(deepest[k], peaks[k] - older[k])
+    out[window - 1 :] = merged(values.reshape(1, -1), window, FALL)[2]
     return out
 
 
@@ -99,13 +75,18 @@ def window_ulcer(close: np.ndarray, window: int) -> np.ndarray:
     Source: Martin and McCann (1989), The Investor's Guide to Fidelity Funds.
     """
     out = np.full(len(close), np.nan)
-    for i in range(window - 1, len(close)):
-        peak = close[i - window + 1]
-        squares = 0.0
-        for j in range(i - window + 1, i + 1):
-            peak = max(peak, close[j])
-            squares += (100.0 * (close[j] / peak - 1.0)) ** 2
-        out[i] = np.sqrt(squares / window)
+    peaks = np.empty(BLOCK)
+    for first in range(0, len(close) - window + 1, BLOCK):
+        squares = out[first + window - 1 :][:BLOCK]
+        squares[:] = 0.0
+        peaks[: len(squares)] = close[first:][: len(squares)]
+        for j in range(window):
+            values = close[first + j :]
+            for k in range(len(squares)):
+                peaks[k] = max(peaks[k], values[k])
+                squares[k] += (100.0 * (values[k] / peaks[k] - 1.0)) ** 2
+        for k in range(len(squares)):
+            squares[k] = np.sqrt(squares[k] / window)
     return out
 
 
@@ -117,21 +98,11 @@ def last_swing_high(values: np.ndarray, wing: int, window: int) -> np.ndarray:
     Swing lows are the swing highs of the negated values.
     """
     out = np.full(len(values), np.nan)
-    for i in range(window - 1, len(values)):
-        found = False
-        for middle in range(i - wing, i - window + wing, -1):
-            is_swing = True
-            for j in range(middle - wing, middle + wing + 1):
-                if values[j] > values[middle]:
-                    is_swing = False
-                    break
-            if is_swing:
-                out[i] = values[middle]
-                found = True
-                break
-        if not found:
-            highest = values[i]
-            for j in range(i - window + 1, i):
-                highest = max(highest, values[j])
-            out[i] = highest
+    highest = merged(values.reshape(1, -1), 2 * wing + 1, HIGHEST)[0]
+    newest = -1
+    for i in range(2 * wing, len(values)):
+        if highest[i - 2 * wing] == values[i - wing]:
+            newest = i - wing
+        if i >= window - 1:
+            out[i] = values[newest] if newest - wing > i - window else values[i - window + 1 : i + 1].max()
     return out

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from live import companions, overlay
 from live import model as models_of
-from live import overlay
 from live.brokers import Broker
 from live.brokers.paper import PaperBroker, Terms
 from live.feeds import Feed
@@ -79,5 +79,6 @@ def assembled(
     restriction = Restriction(folder, journal)
     validity = int(account.order_validity * 1e6)
     desk = OrderDesk(journal, broker, account.name, account.orders_per_minute, validity)
-    trader = Trader(account.name, models, windows, journal, broker, desk, restriction, Freshness(limits), tell)
+    others = companions.windows(models, feed, after)
+    trader = Trader(account.name, models, windows, journal, broker, desk, restriction, Freshness(limits), tell, others)
     return Desk(trader, journal, broker, restriction)

@@ -4,6 +4,7 @@ Every decision row carries the account as it stood after it, and the number of t
 so a restart reads one row and books what came after, by the same functions.
 """
 
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from backtest import risk as risks
@@ -43,15 +44,15 @@ def began(books: Books, series: str, day: int, risk: Risk) -> Books:
     return books._replace(account=risks.on_day(books.account, day, risk), since_exit=since_exit)
 
 
-def booked(books: Books, journal: Journal, series: str = "", ts: int = 0) -> Books:
-    """Return the books with every execution of `journal` in them, at the bar of `series` that closed at `ts`.
+def booked(books: Books, journal: Journal, series: Collection[str] = (), ts: int = 0) -> Books:
+    """Return the books with every execution of `journal` in them, at the bars of `series` that closed at `ts`.
 
-    That bar has not been decided yet, so it is counted besides the decisions since an exit.
+    Those bars have not been decided yet, so they are counted besides the decisions since an exit.
     """
     for one in journal.executions_after(books.booked):
         books = books._replace(booked=one.number)
         if one.kind == "close":
-            since = journal.count_decisions(one.series, one.ts) + (one.series == series and one.ts < ts)
+            since = journal.count_decisions(one.series, one.ts) + (one.series in series and one.ts < ts)
             books = books._replace(
                 account=risks.after_exit(books.account, one.pnl), since_exit=books.since_exit | {one.series: since}
             )
@@ -69,6 +70,17 @@ def marked(books: Books, positions: dict[str, Position], risk: Risk) -> Books:
     return books._replace(account=risks.marked(account, equity, risk))
 
 
+def weighed(account: Account, at_risk: Mapping[str, float]) -> Account:
+    """Return the account with what it holds and waits for, USD `at_risk` by series, as the backtest's limits count it.
+
+    An order that waits for its open counts as the position that it is to become.
+    """
+    total = 0.0
+    for series in sorted(at_risk):
+        total += at_risk[series]
+    return risks.holding(account, len(at_risk), total / account.cash if at_risk else 0.0)
+
+
 def rearmed(books: Books) -> Books:
     """Return the books after a person has lifted the halt: a drawdown that had halted counts from here."""
     account = books.account
@@ -78,5 +90,12 @@ def rearmed(books: Books) -> Books:
 
 
 def _bars_since_exit(journal: Journal, series: str, booked: int) -> int:
+    """Return the bars of `series` decided since its last exit that is booked; −1 where its own bar is not decided yet.
+
+    So another series' decision at the same stamp may have been the last thing before a stop.
+    """
     exits = [one.ts for one in journal.executions(series) if one.kind == "close" and one.number <= booked]
-    return NEVER if not exits else journal.count_decisions(series, exits[-1])
+    if not exits:
+        return NEVER
+    decided = journal.last_decided().get(series, 0)
+    return journal.count_decisions(series, exits[-1]) - (decided < exits[-1])

@@ -1,5 +1,7 @@
 """What trades a series: a scorer with the rules that were judged, and the same rules as this account tightens them."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -11,6 +13,7 @@ from backtest.risk import Risk
 from live.feeds import microseconds
 from live.scoring import BundleScorer, Scorer
 from market import instruments
+from market.atr import NORMAL_BARS
 from market.execution import Costs, Exits, as_floats
 from market.timeframe import Timeframe
 from registry.champion import Bundle
@@ -21,7 +24,8 @@ ATR_BARS = 100  # periods of ATR after which nothing of its start is left in a d
 class Model(NamedTuple):
     """A model as the runner trades it. `judged_…` is what was judged, `policy` and `risk` are what binds.
 
-    `known_until` is the last close (microseconds since 1970 UTC) that training or judging has seen.
+    `known_until` is the last close (microseconds since 1970 UTC) that training or judging has seen. `companions` are
+    the series that its features compare with, by symbol.
     """
 
     series: str
@@ -37,11 +41,22 @@ class Model(NamedTuple):
     risk: Risk
     scorer: Scorer
     known_until: int
+    companions: Mapping[str, str] = MappingProxyType({})
 
     @property
     def bars_needed(self) -> int:
         """Return how many bars that end with a close suffice for a decision at it."""
-        return max(self.scorer.bars_needed, ATR_BARS * self.exits.atr_period)
+        return self._suffice(self.policy)
+
+    @property
+    def judged_bars_needed(self) -> int:
+        """Return how many of them suffice for what was judged, whatever this account clamps beside it."""
+        return self._suffice(self.judged_policy)
+
+    def _suffice(self, policy: Policy) -> int:
+        """Return the bars that score, ATR and, where `policy` clamps it, volatility want: a mean of 500 such ATRs."""
+        ranges = ATR_BARS * self.exits.atr_period
+        return max(self.scorer.bars_needed, ranges + NORMAL_BARS - 1 if policy.clamped else ranges)
 
     @property
     def rules(self) -> Rules:
@@ -76,4 +91,5 @@ def of_bundle(bundle: Bundle, role: str, policy: Policy, risk: Risk) -> Model:
         risk=risks.typed(risk),
         scorer=BundleScorer(bundle, timeframe),
         known_until=microseconds(pd.Timestamp(bundle.meta["window"]["cut_off"])),
+        companions={symbol: f"{symbol}_{timeframe.name}" for symbol in sorted(bundle.meta.get("companions", {}))},
     )

@@ -13,7 +13,7 @@ from market.settings import LiveAccount, LiveSeries, Setting, Tightening
 
 JUDGED = "judged"
 
-_HIGHER = {"cooldown", "min_confidence"}  # of the others, the lower is the stricter
+_HIGHER = {"cooldown", "min_confidence", "min_volatility"}  # of the others, the lower is the stricter
 _LIMITS = set(Tightening.model_fields)
 
 

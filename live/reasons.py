@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from backtest.policy import REFUSALS, Observation, Rules
 from backtest.risk import Account, Risk
+from market.atr import FEWEST_BARS, NORMAL_BARS
 from market.sessions import SESSIONS
 
 _Seen = tuple[Observation, Rules, Account, Risk]
@@ -38,6 +39,16 @@ def _day(given: _Seen) -> str:
     )
 
 
+def _volatility(given: _Seen) -> str:
+    seen, rules, _, _ = given
+    if math.isnan(seen.volatility):
+        return f"volatility is not known: fewer than {FEWEST_BARS} bars have an ATR"
+    found = f"ATR {seen.atr:.4g} is {seen.volatility:.4f} × its mean of {NORMAL_BARS} bars"
+    if seen.volatility > rules.max_volatility:
+        return f"{found}, at most {rules.max_volatility:g}"
+    return f"{found}, at least {rules.min_volatility:g}"
+
+
 _TOLD: dict[str, Callable[[_Seen], str]] = {
     "no_score": lambda g: "no score: a feature is not finite, or the bars do not reach back far enough",
     "undecided": _undecided,
@@ -59,4 +70,5 @@ _TOLD: dict[str, Callable[[_Seen], str]] = {
         f"equity {g[2].equity:,.2f} fell {g[3].max_drawdown:.2%} or more from {g[2].peak:,.2f}: halted"
     ),
     "positions": lambda g: f"{g[2].positions} positions are open, at most {g[3].max_positions}",
+    "volatility": _volatility,
 }

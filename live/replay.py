@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from live import assembly
-from live.feeds import microseconds
+from live import assembly, companions
+from live.feeds import Arrived, Feed, microseconds
 from live.feeds.replay import ReplayFeed
 from live.journal import Journal
 from live.model import Model
@@ -63,7 +63,8 @@ def play(
     end = end or pd.Timestamp(card.window["cut_off"])
     if end <= start:
         raise UsageError(f"The replay would end on {end:%Y-%m-%d}, before it starts on {start:%Y-%m-%d}.")
-    feed = ReplayFeed({card.series: bars}, microseconds(start), microseconds(end))
+    tables_of = companions.read(_stored(home, card), {card.series: model}) | {card.series: bars}
+    feed = ReplayFeed(tables_of, microseconds(start), microseconds(end))
     chosen = bars.loc[(bars.index > start) & (bars.index <= end)]
     if not len(chosen):
         raise UsageError(
@@ -71,18 +72,18 @@ def play(
             f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}."
         )
     folder = home / "replays" / f"{card.run_id}{purpose}"
-    told = played(folder, model, feed, len(chosen), report)
+    told = played(folder, {card.series: model}, feed, len(chosen), report)
     return Played(card, model, start, end, folder / "journal.db", bars, told)
 
 
-def played(folder: Path, model: Model, feed: ReplayFeed, total: int, report: Report) -> tuple[str, ...]:
-    """Play `feed` through `model` with a fresh account in `folder`; what is open at the end is closed there."""
+def played(folder: Path, models: dict[str, Model], feed: Feed, total: int, report: Report) -> tuple[str, ...]:
+    """Play `feed` through `models` with a fresh account in `folder`; what is open at the end is closed there."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     told: list[str] = []
-    models = {model.series: model}
-    after = {model.series: feed.now(0)}
+    after = dict.fromkeys(models, feed.now(0))
     account, expected = settings.live_account(), settings.live_feed()
+    feed = companions.together(feed, models, after, None, told.append)
     with (
         contextlib.closing(Journal.open(folder / "journal.db", account.name)) as journal,
         contextlib.closing(assembly.paper_broker(folder, models)) as broker,
@@ -91,12 +92,15 @@ def played(folder: Path, model: Model, feed: ReplayFeed, total: int, report: Rep
         last = feed.now(0)
         session = journal.begin_session(MODE, last)
         desk.trader.start(last)
-        for done, event in enumerate(feed.events(), start=1):
-            desk.trader.on(event)
-            last = event.now
-            if done % _STEP == 0 or done == total:
+        done = 0
+        for events in feed.together():
+            desk.trader.together(events)
+            last, before = events[-1].now, done
+            done += sum(isinstance(event, Arrived) for event in events)
+            if done // _STEP > before // _STEP or done == total:
                 report(done, total)
-        broker.finish(model.series)
+        for series in sorted(models):
+            broker.finish(series)
         desk.trader.settle(last)
         journal.end_session(session, last, "the replay has ended")
     return tuple(told)
@@ -104,11 +108,20 @@ def played(folder: Path, model: Model, feed: ReplayFeed, total: int, report: Rep
 
 def stored_bars(home: Path, card: Card) -> pd.DataFrame:
     """Return the stored bars of a run's series."""
-    root = home / "demo" if card.simulated else home
-    path = root / "bars" / f"{card.series}.parquet"
+    path = _stored(home, card) / f"{card.series}.parquet"
     if not path.exists():
         raise UnavailableError(f"No bars of {card.series} are stored: import them with `assay import`.")
     return tables.read_table(path, tables.BARS)
+
+
+def _stored(home: Path, card: Card) -> Path:
+    return (home / "demo" if card.simulated else home) / "bars"
+
+
+def stored_companions(home: Path, card: Card, model: Model) -> dict[str, pd.DataFrame]:
+    """Return the stored bars of the companions of a run's `model`, by symbol."""
+    held = companions.read(_stored(home, card), {model.series: model})
+    return {symbol: held[name] for symbol, name in model.companions.items()}
 
 
 def summary(played: Played) -> dict[str, Any]:

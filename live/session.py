@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from live import assembly, overlay, restriction
+from live import assembly, companions, overlay, restriction
 from live.assembly import Desk
 from live.feeds import Silence, microseconds
 from live.feeds.stored import StoredFeed
@@ -198,21 +198,23 @@ def _session(
     expected = settings.live_feed()
     clock = (lambda: time.time_ns() // 1000) if expected.clock == "wall" else None
     paths = {name: home / "bars" / f"{name}.parquet" for name in models}
-    feed = StoredFeed(paths, after, once, clock, expected.pause, stop, tell)
+    others, known = companions.paths(home / "bars", models), companions.after(models, after)
+    stored = StoredFeed(others | paths, known | after, once, clock, expected.pause, stop, tell)
+    feed = companions.together(stored, models, after, expected.maximum_age if clock else None, tell)
     record = _record_sha256(home)
     with contextlib.closing(assembly.paper_broker(home, models)) as broker:
         desk = assembly.assembled(home, models, journal, broker, feed, after, settings.live_account(), expected, tell)
         decisions = orders = 0
         with _signalled(desk.restriction.on_signal, desk.restriction.standing):
             desk.trader.start(feed.now(max(decided.values(), default=0)))
-            for event in feed.events():
-                row = desk.trader.on(event)
-                decisions += row is not None
-                if row is not None and row.side != 0:
+            for events in feed.together():
+                rows = desk.trader.together(events)
+                decisions += len(rows)
+                for row in (row for row in rows if row.side != 0):
                     orders += 1
                     side = "buy" if row.side > 0 else "sell"
                     tell(f"{row.signal_id}: {side} {row.size:g} lots at the next open, score {row.score:.4f}.")
-                if isinstance(event, Silence) and _record_sha256(home) != record:
+                if isinstance(events[0], Silence) and _record_sha256(home) != record:
                     break
                 if stop():
                     break

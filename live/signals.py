@@ -1,6 +1,7 @@
 """Signals for other programs: what the model would do at the close of the last bar, or why nothing."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -60,9 +61,12 @@ class SignalGenerator:
         """Return how many bars a signal needs."""
         return self._model.bars_needed
 
-    def generate_signal(self, symbol: str, timeframe: str, bars: pd.DataFrame) -> Signal:
+    def generate_signal(
+        self, symbol: str, timeframe: str, bars: pd.DataFrame, companions: Mapping[str, pd.DataFrame] | None = None
+    ) -> Signal:
         """Return the signal at the last of `bars` (a bars table, indexed by or carrying `ts`), for a fresh account.
 
+        `companions` are bars tables, by symbol, of those that the bundle compares with (`meta["companions"]`).
         Raises UsageError where the bundle is another series', DataError for bars that are too few or not clean.
         """
         model = self._model
@@ -73,7 +77,9 @@ class SignalGenerator:
         if len(tail) < model.bars_needed:
             raise DataError(f"A signal of {model.series} needs {model.bars_needed} bars, found {len(tail)}: give more.")
         now = last(tail, model.costs, model.exits.atr_period, model.market)
-        scored = model.scorer.scored(tail)
+        if lacking := sorted(model.companions.keys() - (companions or {}).keys()):
+            raise UsageError(f"The bundle of {model.series} compares with {', '.join(lacking)}: give their bars too.")
+        scored = model.scorer.scored(tail, {symbol: (companions or {})[symbol] for symbol in model.companions})
         account = on_day(self._account, int(now.day[0]), model.risk)
         seen = observed(now, scored, NEVER)
         state, why = decided(model, seen, now, account)
@@ -103,6 +109,7 @@ def observed(now: Tape, scored: Scored, bars_since_exit: int) -> Observation:
         now.session[0],
         now.shut[0],
         bars_since_exit,
+        now.volatility[0],
     )
 
 

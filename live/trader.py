@@ -1,10 +1,12 @@
 """The loop: what an event of the feed does. It has no clock, no mode and no memory that the journal could not restore.
 
 For every closed bar: the broker sees it, what it executed is booked, and if the series is flat the same policy and risk
-as in the backtest decide. The decision and the intent of its order are durable before the order leaves.
+as in the backtest decide. Bars of one stamp that are at hand at once all happen before the first of them is decided on.
+The decision and the intent of its order are durable before the order leaves.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -16,8 +18,9 @@ from live import books as accounts
 from live import reasons
 from live.books import DRAWDOWN, Books
 from live.brokers import Ambiguous, Broker, Order, Position
+from live.companions import beside
 from live.failpoints import failpoint
-from live.feeds import Arrived, ClosedBar, Event, Silence
+from live.feeds import Arrived, Beside, ClosedBar, Event, Silence
 from live.freshness import Freshness
 from live.journal import Decision, Journal
 from live.model import Model
@@ -27,7 +30,7 @@ from live.scoring import NO_SCORE, Scored
 from live.signals import observed, signal_id
 from live.window import Window, bar_sha256
 from market.errors import DataError, HaltError
-from market.execution import FLAT, State
+from market.execution import FLAT, State, stop_distance, usd_per_quote
 from market.tape import Tape, bar_at, last
 
 Positions = dict[str, Position]
@@ -41,6 +44,15 @@ class Ruling(NamedTuple):
     reason: str
     detail: str
     overlay: bool = False
+
+
+class Close(NamedTuple):
+    """A closed bar that was taken: whose it is, how it came, the bars that end with it and the tape's row of it."""
+
+    model: Model
+    event: Arrived
+    frame: pd.DataFrame
+    latest: Tape
 
 
 class Trader:
@@ -57,10 +69,12 @@ class Trader:
         restriction: Restriction,
         freshness: Freshness,
         tell: Callable[[str], None],
+        companions: Mapping[str, Window] = MappingProxyType({}),
     ) -> None:
         self._account = account
         self._models = models
         self._windows = windows
+        self._companions = companions
         self._journal = journal
         self._broker = broker
         self._desk = desk
@@ -80,54 +94,76 @@ class Trader:
 
     def on(self, event: Event) -> Decision | None:
         """Do what `event` calls for; return the decision where one was made."""
-        self._obey(event.now)
-        if isinstance(event, Silence):
-            self._silent(event.now)
-            return None
-        return self._bar(event)
+        return next(iter(self.together((event,))), None)
+
+    def together(self, events: Sequence[Event]) -> list[Decision]:
+        """Do what `events` call for, bars that closed at one stamp or a single event; return the decisions.
+
+        All bars happen before the first decision; then each series decides, in the order given.
+        """
+        self._obey(events[0].now)
+        for event in events:
+            if isinstance(event, Silence):
+                self._silent(event.now)
+            elif isinstance(event, Beside):
+                self._taken(event, self._companions[event.series])
+        closes = [close for event in events if isinstance(event, Arrived) and (close := self._closed(event))]
+        if not closes:
+            return []
+        positions = self._moved(closes)
+        return [self._decision(close, positions) for close in closes]
 
     def settle(self, now: int) -> None:
         """Book what was executed since the last bar."""
         self._desk.take_executions(now)
         self.books = accounts.booked(self.books, self._journal)
 
-    def _bar(self, event: Arrived) -> Decision | None:
+    def _closed(self, event: Arrived) -> Close | None:
+        """Return a bar that may be acted on, None for any other."""
         series, bar, now = event
         model, window = self._models[series], self._windows[series]
-        verdict = window.accept(bar, now)
-        if verdict.kind != "accepted":
-            self._journal.record_feed_event(series, bar.ts, verdict.kind, verdict.detail, now)
+        if not self._taken(event, window):
             return None
         if skew := self._freshness.arrived(series, bar.ts, now):
             self._tell(skew)
         frame = window.frame(model.bars_needed)
         latest = last(frame, model.costs, model.exits.atr_period, model.market)
-        positions = self._moved(model, bar, latest, now)
-        return self._decision(model, event, frame, latest, positions)
+        return Close(model, event, frame, latest)
 
-    def _moved(self, model: Model, bar: ClosedBar, latest: Tape, now: int) -> Positions | None:
-        """Show the bar to the broker and book what happened; return what is held, None where that is not known."""
-        self.books = accounts.began(self.books, model.series, int(latest.day[0]), model.risk)
+    def _taken(self, event: Arrived | Beside, window: Window) -> bool:
+        """Return whether the window takes the bar as a new one; where not, the journal says why."""
+        series, bar, now = event
+        verdict = window.accept(bar, now)
+        if verdict.kind != "accepted":
+            self._journal.record_feed_event(series, bar.ts, verdict.kind, verdict.detail, now)
+        return verdict.kind == "accepted"
+
+    def _moved(self, closes: list[Close]) -> Positions | None:
+        """Show the bars of a stamp to the broker and book what happened; return what is held, None: it is not known."""
+        series, ts, now = [one.model.series for one in closes], closes[0].event.bar.ts, closes[-1].event.now
+        for one in closes:
+            self.books = accounts.began(self.books, one.model.series, int(one.latest.day[0]), one.model.risk)
         try:
             self._desk.resolve(now, self._restriction.standing().entries)
-            self._broker.see(model.series, bar.ts, bar_at(latest, 0))
-            failpoint("after_see")
+            for one in closes:
+                self._broker.see(one.model.series, ts, bar_at(one.latest, 0))
+                failpoint("after_see")
             self._desk.take_executions(now)
             failpoint("after_execution")
             positions = self._broker.positions()
         except Ambiguous as error:
-            self._tell(f"{model.series}: {error}")
+            self._tell(f"{', '.join(series)}: {error}")
             return None
         except HaltError as error:
             self._halt("broker", str(error), now)
             return None
-        books = accounts.booked(self.books, self._journal, model.series, bar.ts)
-        self.books = accounts.marked(books, positions, model.risk)
+        self.books = accounts.booked(self.books, self._journal, series, ts)
+        for one in closes:  # each by its own limit of a drawdown: the strictest halts
+            self.books = accounts.marked(self.books, positions, one.model.risk)
         return positions
 
-    def _decision(
-        self, model: Model, event: Arrived, frame: pd.DataFrame, latest: Tape, positions: Positions | None
-    ) -> Decision:
+    def _decision(self, close: Close, positions: Positions | None) -> Decision:
+        model, event, frame, latest = close
         scored = self._scored(model, frame, event.now)
         seen = observed(latest, scored, self.books.since_exit[model.series])
         try:
@@ -135,11 +171,11 @@ class Trader:
         except Exception as error:  # whatever fails in a guard refuses the trade
             ruling = Ruling(FLAT, "failed", f"{type(error).__name__}: {error}")
             self._halt("exception", ruling.detail, event.now)
-        return self._committed(model, event, frame, latest, scored, ruling)
+        return self._committed(close, scored, ruling)
 
     def _scored(self, model: Model, frame: pd.DataFrame, now: int) -> Scored:
         try:
-            return model.scorer.scored(frame)
+            return model.scorer.scored(frame, beside(model, self._companions, frame))
         except DataError as error:
             self._tell(f"{model.series}: {error}")
         except Exception as error:  # whatever fails in a model is no answer, and a person must look
@@ -166,7 +202,7 @@ class Trader:
         if stale is not None:
             return Ruling(FLAT, "stale", stale)
         risk = reduced(model.risk) if standing.level == Level.REDUCE else model.risk
-        ruling = self._entry(model, seen, latest, risk)
+        ruling = self._entry(model, seen, latest, risk, self._weighed(positions))
         if ruling.state.order != 0 and model.role != "champion":
             return Ruling(FLAT, "shadow", f"a {model.role} sends no orders")
         return ruling
@@ -181,8 +217,20 @@ class Trader:
         told = self._journal.last_execution_of(series, entered[0].client_id)
         return "" if told else f"the broker holds nothing, and has not told what became of {entered[0].client_id}"
 
-    def _entry(self, model: Model, seen: Observation, latest: Tape, risk: Risk) -> Ruling:
-        account = self.books.account
+    def _weighed(self, positions: Positions) -> Account:
+        """Return the account with all that is held, and every order that waits or may, at its planned risk."""
+        waiting = [order for order, _ in self._journal.working_orders() + self._journal.unresolved_orders()]
+        at_risk = {order.series: self._at_risk(order) for order in waiting if order.side != 0}
+        held = {series: one.at_risk for series, one in positions.items()}
+        return accounts.weighed(self.books.account, at_risk | held)
+
+    def _at_risk(self, order: Order) -> float:
+        """Return the USD that `order` will have between entry and stop, at the rate of its series' last bar."""
+        model = self._models[order.series]
+        rate = float(usd_per_quote(self._windows[order.series].frame(1), model.costs)[-1])
+        return order.size * stop_distance(order.atr, model.exits, model.costs) * model.costs.contract_size * rate
+
+    def _entry(self, model: Model, seen: Observation, latest: Tape, risk: Risk, account: Account) -> Ruling:
         price, rate = float(latest.close[0]), float(latest.usd_per_quote[0])
         state, why = entry(seen, price, rate, account, model.rules, model.exits, model.costs, risk)
         if state.order != 0:
@@ -191,16 +239,9 @@ class Trader:
         told = reasons.told(why, seen, model.rules, account, risk)
         return Ruling(state, REFUSALS[why], told, overlay=judged.order != 0)
 
-    def _committed(
-        self,
-        model: Model,
-        event: Arrived,
-        frame: pd.DataFrame,
-        latest: Tape,
-        scored: Scored,
-        ruling: Ruling,
-    ) -> Decision:
+    def _committed(self, close: Close, scored: Scored, ruling: Ruling) -> Decision:
         """Make the decision and the intent of its order durable, then send the order."""
+        model, event, _, latest = close
         order = self._order(model, event.bar, ruling)
         account = after_order(self.books.account) if order else self.books.account
         row = self._row(model, event, latest, scored, ruling, account)
@@ -216,7 +257,7 @@ class Trader:
         except HaltError as error:
             self._halt("orders", str(error), event.now)
             refused = Ruling(FLAT, "order_storm", str(error))
-            return self._committed(model, event, frame, latest, scored, refused)
+            return self._committed(close, scored, refused)
         self.books = self.books._replace(account=account)
         if order:
             self._desk.send(order, event.now)
@@ -245,7 +286,7 @@ class Trader:
             bundle_sha256=model.bundle_sha256,
             **{name: value for name, value in bar._asdict().items() if name != "ts"},
             bar_sha256=bar_sha256(bar),
-            tail_sha256=window.sha256(model.bars_needed),
+            tail_sha256=window.sha256(model.judged_bars_needed),
             **scored._asdict(),
             atr=float(latest.atr[0]),
             session=int(latest.session[0]),

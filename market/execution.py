@@ -56,7 +56,7 @@ class Bar(NamedTuple):
     """One bid bar, with the spread charged on it, the nights of swap that end in it and USD per quote currency.
 
     `nights` are those since the close before; `nights_before_open` are the ones among them that ended before this bar
-    opened, as where a market had closed early.
+    opened, as where a market had closed early, `nights_inside` the ones that ended inside it, with trade after them.
     """
 
     open: float
@@ -67,6 +67,7 @@ class Bar(NamedTuple):
     nights: float
     usd_per_quote: float
     nights_before_open: float = 0.0
+    nights_inside: float = 0.0
 
 
 class State(NamedTuple):
@@ -235,13 +236,32 @@ def tied(position: State, bar: Bar, costs: Costs) -> bool:
 
 
 @compiled
-def settle(position: State, reason: int, price: float, slippage: float, bar: Bar, costs: Costs) -> Fill:
-    """Return the fill that closes the position at `price` less adverse `slippage`, with its net R, pnl and cost."""
+def _swap_until(position: State, reason: int, price: float, bar: Bar, costs: Costs) -> float:
+    """Return the swap of a position that `bar` ends at `price`, in price units.
+
+    Whoever leaves at the close has held the nights inside the bar, whoever leaves at the open has not. A barrier in
+    between may have been touched before them or after: what they cost is paid, what they earn is not.
+    """
+    if bar.nights_inside == 0.0:
+        return position.swap
+    inside = _per_night(position, costs) * bar.nights_inside
+    if reason == TIME:
+        return position.swap + inside
+    at_open = price == bar.open + (0.0 if position.side > 0 else bar.spread)
+    return position.swap + (0.0 if at_open else min(inside, 0.0))
+
+
+@compiled
+def settle(position: State, swap: float, reason: int, price: float, slippage: float, bar: Bar, costs: Costs) -> Fill:
+    """Return the fill that closes the position at `price` less adverse `slippage`, with its net R, pnl and cost.
+
+    `swap` is what its nights have brought, in price units.
+    """
     side = position.side
     exit_ = price - side * slippage
     commission = 2.0 * costs.commission / (costs.contract_size * bar.usd_per_quote)
-    gain = side * (exit_ - position.entry) + position.swap - commission
-    paid = position.entry_cost + slippage + (0.0 if side > 0 else bar.spread) + commission - position.swap
+    gain = side * (exit_ - position.entry) + swap - commission
+    paid = position.entry_cost + slippage + (0.0 if side > 0 else bar.spread) + commission - swap
     money = costs.contract_size * position.size * bar.usd_per_quote
     r = gain / position.stop_distance
     if abs(r) < _NOTHING:
@@ -253,7 +273,7 @@ def settle(position: State, reason: int, price: float, slippage: float, bar: Bar
 def liquidate(position: State, reason: int, bar: Bar, costs: Costs) -> Fill:
     """Return the fill of closing at the close of `bar`: the position marked to what it would fetch."""
     price = bar.close + (0.0 if position.side > 0 else bar.spread)
-    return settle(position, reason, price, costs.slippage, bar, costs)
+    return settle(position, position.swap, reason, price, costs.slippage, bar, costs)
 
 
 @compiled
@@ -287,7 +307,8 @@ def concluded(
     state: State, position: State, reason: int, price: float, slippage: float, bar: Bar, costs: Costs
 ) -> Fill:
     """Return the fill of `bar`, which `state` began as `position` and which ended it as `touched` has told."""
-    closing = settle(position, reason, price, slippage, bar, costs)
+    swap = _swap_until(position, reason, price, bar, costs)
+    closing = settle(position, swap, reason, price, slippage, bar, costs)
     return Fill(
         state.order,
         position.entry,

@@ -48,6 +48,7 @@ class _Table(settings.Settings):
     description: str
     market: Market
     aliases: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
     quote_currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     tick_size: Positive
     pip_size: Positive
@@ -72,7 +73,10 @@ class _Table(settings.Settings):
 
 
 class Instrument(NamedTuple):
-    """An instrument: its symbol, the market whose hours it keeps, its costs, where its price has been, its names."""
+    """An instrument: its symbol, the market whose hours it keeps, its costs, where its price has been, its names.
+
+    `companions` are the symbols of the instruments whose bars its features look at, where some are stored.
+    """
 
     symbol: str
     description: str
@@ -81,6 +85,7 @@ class Instrument(NamedTuple):
     costs: Costs
     price_range: tuple[float, float]
     vendors: Vendors = Vendors()
+    companions: tuple[str, ...] = ()
 
 
 class Series(NamedTuple):
@@ -109,6 +114,8 @@ def instruments() -> dict[str, Instrument]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         problems.append(f"config/instruments.toml: {', '.join(twice)} means more than one instrument")
+    if not problems:
+        known = {symbol: _accompanied(one, known, problems) for symbol, one in known.items()}
     if problems:
         raise UsageError(f"{'; '.join(problems)}.")
     return known
@@ -123,7 +130,7 @@ def instrument(name: str) -> Instrument:
         hint = f" Write {name.upper()}." if _SYMBOL.fullmatch(name.upper()) else ""
         raise UsageError(f"{name!r} is not a symbol: wanted capital letters, digits, dot, dash or underscore.{hint}")
     known = instruments()
-    by_alias = {alias: symbol for symbol, one in known.items() for alias in one.aliases}
+    by_alias = _by_alias(known)
     symbol = by_alias.get(name, name)
     if symbol not in known:
         raise UsageError(
@@ -147,6 +154,26 @@ def series_named(name: str) -> Series:
     return series(symbol, timeframe_name)
 
 
+def _by_alias(known: dict[str, Instrument]) -> dict[str, str]:
+    return {alias: symbol for symbol, one in known.items() for alias in one.aliases}
+
+
+def _accompanied(one: Instrument, known: dict[str, Instrument], problems: list[str]) -> Instrument:
+    """Return the instrument with its companions by symbol; what is wrong with them is added to `problems`."""
+    by_alias = _by_alias(known)
+    symbols = tuple(by_alias.get(name, name) for name in one.companions)
+    where = f"config/instruments.toml [{one.symbol}]: companions"
+    for name, symbol in zip(one.companions, symbols, strict=True):
+        if symbol not in known:
+            near = nearest(name, [*known, *by_alias])
+            problems.append(f"{where} names {name!r}, which is no instrument of the file.{near}".rstrip("."))
+        elif symbol == one.symbol:
+            problems.append(f"{where} names {name!r}, the instrument itself")
+        elif symbols.count(symbol) > 1:
+            problems.append(f"{where} names {symbol} twice, once as {name!r}")
+    return one._replace(companions=symbols)
+
+
 def _instrument(symbol: str, values: dict[str, object]) -> Instrument:
     if not _SYMBOL.fullmatch(symbol):
         raise UsageError(f"config/instruments.toml [{symbol}]: wanted a symbol in capital letters, such as [XAUUSD].")
@@ -157,4 +184,5 @@ def _instrument(symbol: str, values: dict[str, object]) -> Instrument:
             "so that its own price converts to USD."
         )
     costs = as_floats(Costs(**{name: getattr(table, name) for name in Costs._fields}))
-    return Instrument(symbol, table.description, table.market, table.aliases, costs, table.price_range, table.vendors)
+    names = (table.price_range, table.vendors, table.companions)
+    return Instrument(symbol, table.description, table.market, table.aliases, costs, *names)

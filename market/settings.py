@@ -66,12 +66,20 @@ class PolicyAndRisk(Settings):
     max_spread_atr: Positive
     blocked_sessions: list[Literal["asia", "london", "new_york"]]
     min_confidence: Annotated[Number, Field(ge=0, le=1)]
+    max_volatility: Positive | Literal["off"]
+    min_volatility: NotNegative
     equity: Positive
     per_trade: Share
     open_risk: Share
     daily_loss: Share
     max_trades_per_day: Count
     max_consecutive_losses: Count
+
+    @model_validator(mode="after")
+    def _volatility_lies_somewhere(self) -> "PolicyAndRisk":
+        if self.max_volatility != "off" and self.min_volatility > self.max_volatility:
+            raise ValueError(f"min_volatility {self.min_volatility:g} is above max_volatility {self.max_volatility:g}")
+        return self
 
 
 class Thresholds(Settings):
@@ -111,6 +119,8 @@ class Tightening(Settings):
     max_drawdown: Share | None = None
     max_positions: Count | None = None
     max_notional: Positive | None = None
+    max_volatility: Positive | None = None
+    min_volatility: NotNegative | None = None
 
 
 class LiveSeries(Tightening):
@@ -145,6 +155,12 @@ class LiveFeed(Settings):
     pause: Positive
     maximum_age: Positive
     maximum_silence: Positive
+
+
+class OwnGroups(Settings):
+    """Where the user's own feature groups are; "" for none."""
+
+    folder: str
 
 
 class Gates(Settings):
@@ -252,6 +268,12 @@ def preset(name: str) -> Tightening:
 def recipe(name: str) -> Recipe:
     """Return the recipe `name`; raises UsageError with the nearest known one."""
     return validated(_named("recipes", name), Recipe, f"config/recipes.toml [{name}]")
+
+
+def own_groups_folder() -> Path | None:
+    """Return the folder of the user's own feature groups, None where there is none."""
+    named = validated(_named("features", "own_groups"), OwnGroups, "config/features.toml [own_groups]").folder
+    return (config_folder() / Path(named).expanduser()).resolve() if named else None
 
 
 def gates(profile: str = "six") -> Gates:

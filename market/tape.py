@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from market import sessions
-from market.atr import atr
+from market.atr import NORMAL_BARS, atr, volatility
 from market.compiled import compiled
 from market.errors import DataError
 from market.execution import Bar, Costs, usd_per_quote
@@ -17,7 +17,10 @@ _NEEDED = ("open", "high", "low", "close", "spread")
 
 
 class Tape(NamedTuple):
-    """Arrays of one length, a value a bar: prices, charged spread, and what the session clock says of its close."""
+    """Arrays of one length, a value a bar: prices, charged spread, ATR and what the session clock says of its close.
+
+    `volatility` is the ATR ÷ its mean over 500 bars (`market.atr.volatility`).
+    """
 
     open: np.ndarray
     high: np.ndarray
@@ -31,26 +34,30 @@ class Tape(NamedTuple):
     session: np.ndarray
     shut: np.ndarray
     nights_before_open: np.ndarray
+    nights_inside: np.ndarray
+    volatility: np.ndarray
 
 
-def tape(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAULT_MARKET) -> Tape:
+def tape(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAULT_MARKET, clamped: bool = True) -> Tape:
     """Return the arrays of `bars` (indexed by or carrying `ts`, UTC close stamps) for kernels.
 
     `atr` is NaN in its warm-up; `nights` is the swap charged between the previous stamp and this one,
-    `nights_before_open` its part before this bar opened; `shut` is where the market closes at the stamp. Raises
-    DataError for missing columns or NaN prices.
+    `nights_before_open` its part before this bar opened, `nights_inside` that which the bar trades on after; `shut` is
+    where the market closes at the stamp. A policy that is not `clamped` by volatility does without it, which is NaN
+    then. Raises DataError for missing columns or NaN prices.
     """
     bars = indexed(bars)
     ts = pd.DatetimeIndex(bars.index)
+    ranges = atr(bars, atr_period)
+    dollars, unread = np.empty((2, len(ts)))  # one block of memory is had much quicker than two
+    dollars[:] = usd_per_quote(bars, costs)
+    unread.fill(np.nan)
     return Tape(
         **prices(bars),
-        nights=sessions.swap_nights(ts, market),
-        usd_per_quote=usd_per_quote(bars, costs),
-        atr=atr(bars, atr_period),
-        day=sessions.trading_day(ts, market),
-        session=sessions.session(ts),
-        shut=sessions.closes_at(ts, market),
-        nights_before_open=_nights_before_open(ts, bar_length(ts), market),
+        usd_per_quote=dollars,
+        atr=ranges,
+        **sessions.readings(ts, market, bar_length(ts))._asdict(),
+        volatility=volatility(ranges) if clamped else unread,
     )
 
 
@@ -58,25 +65,32 @@ def last(bars: pd.DataFrame, costs: Costs, atr_period: int, market: str = DEFAUL
     """Return the last row of the tape of `bars` alone: for bars that arrive one at a time.
 
     The ATR never forgets entirely where it began; a hundred periods before the row leave nothing of that in a double.
+    So `volatility`, a mean of 500 of them, wants 499 bars more than the ATR alone: 1,899 where it is of 14 bars.
     """
     bars = indexed(bars)
-    ts = pd.DatetimeIndex(bars.index[-2:])
+    ts = pd.DatetimeIndex(bars.index)
+    now = sessions.readings(ts[-2:], market, bar_length(ts))
+    ranges = atr(bars, atr_period)[-NORMAL_BARS:]
     return Tape(
         **{name: values[-1:] for name, values in prices(bars).items()},
-        nights=sessions.swap_nights(ts, market)[-1:],
-        usd_per_quote=usd_per_quote(bars.iloc[-1:], costs),
-        atr=atr(bars, atr_period)[-1:],
-        day=sessions.trading_day(ts[-1:], market),
-        session=sessions.session(ts[-1:]),
-        shut=sessions.closes_at(ts[-1:], market),
-        nights_before_open=_nights_before_open(ts, bar_length(pd.DatetimeIndex(bars.index)), market)[-1:],
+        usd_per_quote=np.array(usd_per_quote(bars.iloc[-1:], costs)),
+        atr=ranges[-1:],
+        **{name: values[-1:] for name, values in now._asdict().items()},
+        volatility=volatility(ranges)[-1:],
     )
 
 
 def bar_length(ts: pd.DatetimeIndex) -> int:
     """Return the length of the bars that close at `ts` in microseconds: their shortest distance; 0 for a lone bar."""
-    distances = np.diff(ts.as_unit("us").asi8)
-    return int(distances.min()) if len(distances) else 0
+    return int(_shortest(read_only(ts.as_unit("us").asi8)))
+
+
+@compiled
+def _shortest(stamps: np.ndarray) -> int:
+    shortest = stamps[1] - stamps[0] if len(stamps) > 1 else 0
+    for i in range(2, len(stamps)):
+        shortest = min(shortest, stamps[i] - stamps[i - 1])
+    return shortest
 
 
 def opens(ts: pd.DatetimeIndex, length: int) -> np.ndarray:
@@ -84,14 +98,14 @@ def opens(ts: pd.DatetimeIndex, length: int) -> np.ndarray:
     return ts.as_unit("us").asi8 - length
 
 
-def _nights_before_open(ts: pd.DatetimeIndex, length: int, market: str) -> np.ndarray:
-    """Return the nights of swap in `(previous ts, open]` for each bar (float64): 0 where bars follow one another."""
-    nights = np.zeros(len(ts))
-    opened = opens(ts, length)
-    late = np.flatnonzero(np.diff(ts.as_unit("us").asi8) > length) + 1
-    instants = np.column_stack([ts.as_unit("us").asi8[late - 1], opened[late]]).ravel()
-    nights[late] = sessions.swap_nights(pd.DatetimeIndex(instants.view("M8[us]"), tz="UTC"), market)[1::2]
-    return nights
+def read_only(values: np.ndarray) -> np.ndarray:
+    """Return `values` such that nobody writes into them: kernels are compiled for such arrays, and only for them.
+
+    A column of a table is read-only where it needs no conversion; here it is where it needed one too.
+    """
+    seen = values.view()
+    seen.flags.writeable = False
+    return seen
 
 
 def prices(bars: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -99,7 +113,7 @@ def prices(bars: pd.DataFrame) -> dict[str, np.ndarray]:
     missing = [name for name in _NEEDED if name not in bars]
     if missing:
         raise DataError(f"Bars lack the columns {', '.join(missing)}; found {', '.join(map(str, bars.columns))}.")
-    prices = {name: np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64)) for name in _NEEDED}
+    prices = {name: read_only(np.ascontiguousarray(bars[name].to_numpy(dtype=np.float64))) for name in _NEEDED}
     for name, values in prices.items():
         known = np.isfinite(values)
         if not known.all():
@@ -132,4 +146,5 @@ def bar_at(tape: Tape, i: int) -> Bar:
         tape.nights[i],
         tape.usd_per_quote[i],
         tape.nights_before_open[i],
+        tape.nights_inside[i],
     )

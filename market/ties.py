@@ -8,7 +8,7 @@ import pandas as pd
 from market.compiled import compiled
 from market.errors import DataError
 from market.execution import Bar, Costs, Exits, Fill, State, began, concluded, tied, touched
-from market.tape import bar_length, indexed, opens, prices
+from market.tape import bar_length, indexed, opens, prices, read_only
 
 _SAME = 1e-6  # prices within a millionth of a tick are the same
 
@@ -24,7 +24,7 @@ class Finer(NamedTuple):
     end: np.ndarray
 
 
-_NO_PRICES, _NO_PLACES = np.empty(0), np.empty(0, np.int64)
+_NO_PRICES, _NO_PLACES = read_only(np.empty(0)), np.empty(0, np.int64)
 NO_FINER = Finer(_NO_PRICES, _NO_PRICES, _NO_PRICES, _NO_PRICES, _NO_PLACES, _NO_PLACES)
 
 

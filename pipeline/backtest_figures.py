@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 
 from backtest import metrics
+from backtest import policy as policies
 from backtest.engine import Result
 from market import sessions
+from pipeline import backtest_ties
+from pipeline.backtest_ties import AS_STOPS, Settling
 from pipeline.judged import Judged
 from registry.card import plain
 from registry.gates import LEVEL, PATHS, SEED
@@ -23,22 +26,24 @@ INTERVALS = {
 }
 
 _DAYS_PER_YEAR = 365.25
-_UNREACHED = {float("inf"), float("-inf")}  # thresholds of "no trade"
 
 
 class Played(NamedTuple):
-    """A backtest that has run: bars up to its end, the closes on which it decided, its result, its excursions."""
+    """A backtest that has run: bars up to its end, the closes on which it decided, its result, its excursions.
+
+    `settling` is what settled its ties.
+    """
 
     bars: pd.DataFrame
     inside: pd.DatetimeIndex
     result: Result
     excursions: pd.DataFrame
+    settling: Settling = AS_STOPS
 
 
 def answer(series: str, bars_sha256: str, judged: Judged, played: Played) -> dict[str, Any]:
     """Return what is told of a backtest as JSON knows it; None is what cannot be computed."""
     rules, result = judged.rules, played.result
-    policy = {name: None if value in _UNREACHED else value for name, value in rules.policy._asdict().items()}
     rows = {name: _breakdown(name, judged, played) for name in BY}
     found = {
         "series": series,
@@ -58,8 +63,8 @@ def answer(series: str, bars_sha256: str, judged: Judged, played: Played) -> dic
         "months": metrics.monthly_returns(result.equity["equity"]).to_dict(),
         "exits_by_reason": result.trades["reason"].value_counts().sort_index().to_dict(),
         "refusals": result.refusals,
-        "ties": result.ties,
-        "policy": policy,
+        "ties": backtest_ties.told(result, played.settling),
+        "policy": policies.stored(rules.policy),
         "exits": rules.exits._asdict(),
         "costs": rules.costs._asdict(),
         "risk": rules.risk._asdict(),

@@ -6,6 +6,7 @@ import pandas as pd
 
 from market import instruments, tables
 from pipeline import job
+from pipeline.backtest_ties import Settling
 from pipeline.imports import data_warnings
 from pipeline.judged import Judged
 from pipeline.workspace import Workspace
@@ -25,7 +26,7 @@ class Looked(NamedTuple):
     looks: int
 
 
-def look(target: Workspace, judged: Judged, inside: pd.DatetimeIndex) -> Looked:
+def look(target: Workspace, judged: Judged, inside: pd.DatetimeIndex, settling: Settling) -> Looked:
     """Count the look at the bars `inside` in the ledger, before anybody sees a number, where it is one.
 
     It is one where the bars reach into or beyond a window on which models of the series are judged: whoever has seen
@@ -40,7 +41,7 @@ def look(target: Workspace, judged: Judged, inside: pd.DatetimeIndex) -> Looked:
         name,
         "look",
         bars_sha256=_bars_sha256(target),
-        config_sha256=judged.rules.sha256,
+        config_sha256=settling.sha256_with(judged.rules.sha256),
         oos_start=_before(first),
         cut_off=last.isoformat(),
         model=judged.sha256,

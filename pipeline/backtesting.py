@@ -7,10 +7,20 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from backtest import metrics
-from backtest.engine import run
+from backtest.engine import PESSIMISTIC, run
 from market import instruments, tables
 from market.errors import DataError, UsageError
-from pipeline import answers, backtest_figures, backtest_looks, judged, parity, receipts, tear_sheet, workspace
+from pipeline import (
+    answers,
+    backtest_figures,
+    backtest_looks,
+    backtest_ties,
+    judged,
+    parity,
+    receipts,
+    tear_sheet,
+    workspace,
+)
 from pipeline.backtest_figures import Played
 from pipeline.judged import Judged
 from pipeline.screen import Screen
@@ -20,7 +30,10 @@ CHAMPION = "@champion"
 
 
 class Wish(NamedTuple):
-    """What is to be judged, over which days, with which thresholds of a rule; None is the default."""
+    """What is to be judged, over which days, with which thresholds of a rule, None is the default; how ties are told.
+
+    `ties` is one of `backtest.engine.TIES`.
+    """
 
     run_id: str | None = None
     model: str | None = None
@@ -29,28 +42,31 @@ class Wish(NamedTuple):
     end: dt.date | None = None
     long: float | None = None
     short: float | None = None
+    ties: str = PESSIMISTIC
 
 
 def backtest(name: str, wish: Wish, screen: Screen) -> dict[str, Any]:
     """Trade the stored bars of the series `name` as `wish` says, write tables and tear sheet, and return the answer.
 
-    Default: the champion, else the last run, on its judged window; a rule on the bars that it scores. Raises
-    UsageError for words that do not fit together, UnavailableError without bars or a model, DataError for a rule file
-    that cannot be traded.
+    Default: the champion, else the last run, on its judged window; a rule from its first score on until time is up for
+    a trade that its last one decides. Ties are settled by the finest bars of the symbol that are stored, where that is
+    wished. Raises UsageError for words that do not fit together, UnavailableError without bars, a model or finer bars,
+    DataError for a rule file that cannot be traded.
     """
     _check(wish)
     target = workspace.of(instruments.series_named(name))
     workspace.require_bars(target)
     asked = _asked(target, wish)
+    settling = backtest_ties.settling(target, wish.ties)
     bars = tables.read_table(target.bars, tables.BARS)
     inside = _window(target, asked, pd.DatetimeIndex(bars.index), wish)
     bars = bars.loc[: inside[-1]]
     with screen.stage("score"):
         score = _scored(asked, bars, inside)
-    looked = backtest_looks.look(target, asked, inside)
+    looked = backtest_looks.look(target, asked, inside, settling)
     with screen.stage("backtest"):
-        result = run(bars, score, *asked.rules)
-        played = Played(bars, inside, result, metrics.excursions(result.trades, bars))
+        result = run(bars, score, *asked.rules, settling.how, settling.bars)
+        played = Played(bars, inside, result, metrics.excursions(result.trades, bars), settling)
         answer = _answer(target, asked, played, looked)
     with screen.stage("tear sheet"):
         _write(Path(answer["folder"]), asked, played, answer)
@@ -85,7 +101,7 @@ def _window(target: Workspace, asked: Judged, ts: pd.DatetimeIndex, wish: Wish) 
     first, end = (None if day is None else pd.Timestamp(day, tz="UTC") for day in (wish.first, wish.end))
     if asked.score is not None:
         scored = _on_bars(target, pd.DatetimeIndex(asked.score.index), ts)
-        default = (scored[0] - pd.Timedelta(microseconds=1), scored[-1])
+        default = (scored[0] - pd.Timedelta(microseconds=1), _run_out(scored[-1], ts, asked.rules.exits.bars))
     else:
         default = (pd.Timestamp(asked.window["oos_start"]), pd.Timestamp(asked.window["cut_off"]))
     start, last = first or default[0], end or default[1]
@@ -99,6 +115,11 @@ def _window(target: Workspace, asked: Judged, ts: pd.DatetimeIndex, wish: Wish) 
             f"{ts[0]:%Y-%m-%d} to {ts[-1]:%Y-%m-%d}."
         )
     return inside
+
+
+def _run_out(last: pd.Timestamp, ts: pd.DatetimeIndex, bars: int) -> pd.Timestamp:
+    """Return the close at which time is up for a trade decided at `last`, or the last of `ts`."""
+    return ts[min(int(ts.get_indexer([last])[0]) + bars, len(ts) - 1)]
 
 
 def _on_bars(target: Workspace, stamps: pd.DatetimeIndex, ts: pd.DatetimeIndex) -> pd.DatetimeIndex:
@@ -133,7 +154,8 @@ def _answer(target: Workspace, asked: Judged, played: Played, looked: backtest_l
     answer |= {"look": looked._asdict(), "recorded": _recorded(target, asked, played)}
     answer["warnings"] = backtest_looks.warnings(target, asked, played.inside, looked, answer)
     days = f"{played.inside[0]:%Y-%m-%d}_{played.inside[-1]:%Y-%m-%d}"
-    answer["folder"] = str(target.home / "backtests" / target.series.name / f"{asked.name}_{days}")
+    named = "_".join([asked.name, days, *([played.settling.by] if played.settling.by else [])])
+    answer["folder"] = str(target.home / "backtests" / target.series.name / named)
     return answer
 
 
@@ -141,6 +163,8 @@ def _recorded(target: Workspace, asked: Judged, played: Played) -> str | None:
     """Return whether the trades are those recorded when the run was judged; None where that cannot be asked."""
     kept, window = target.run / "trades.parquet", asked.window
     if asked.bundle is None or not kept.exists() or not (target.run / "card.json").exists():
+        return None
+    if played.settling.how != PESSIMISTIC:
         return None
     begins, ends = pd.Timestamp(window["oos_start"]), pd.Timestamp(window["cut_off"])
     judged_bars = played.bars.index[played.bars.index > begins]
@@ -153,7 +177,7 @@ def _recorded(target: Workspace, asked: Judged, played: Played) -> str | None:
 
 def _write(folder: Path, asked: Judged, played: Played, answer: dict[str, Any]) -> None:
     made_from: dict[str, Any] = {
-        "inputs": {"bars": answer["bars_sha256"], asked.kind: asked.sha256},
+        "inputs": {"bars": answer["bars_sha256"], asked.kind: asked.sha256} | played.settling.inputs,
         "config_sha256": asked.rules.sha256,
         "code_sha256": receipts.code_sha256("backtest.engine", "backtest.metrics", "market.tables"),
     }

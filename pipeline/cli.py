@@ -157,18 +157,21 @@ def enrich(series: tuple[str, ...], as_json: bool) -> None:
 
 
 @assay.command()
-@_series
-@click.option("--cuts", default=25, show_default=True, type=click.IntRange(1), help="Cut points to perturb after.")
+@click.argument("symbol", required=False)
+@click.argument("timeframe", required=False)
+@click.option("--cuts", default=200, show_default=True, type=click.IntRange(1), help="Cut points to perturb after.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the cut points and the noise.")
 @_JSON
-def causality(symbol: str, timeframe: str, cuts: int, as_json: bool) -> None:
-    """Prove on stored bars that no feature sees the future; exits 3 on a leak."""
-    from pipeline import main_job, screen
+def causality(symbol: str | None, timeframe: str | None, cuts: int, seed: int, as_json: bool) -> None:
+    """Prove on stored bars that no feature and no label sees the future; without a series on all. A leak exits 3."""
+    from pipeline import causality as gate
+    from pipeline import screen, screen_causality
 
-    found = main_job.causality(symbol, timeframe, cuts)
-    screen.show(found, as_json, screen.leaks)
-    if found["leaks"]:
-        click.echo(f"error: {len(found['leaks'])} leaks in {found['series']}: repair the columns above.", err=True)
-        sys.exit(GateError.exit_code)
+    found = gate.causality(symbol, timeframe, cuts, seed, screen.Screen())
+    screen.show(found, as_json, screen_causality.checked)
+    if complaint := gate.complaint(found):
+        click.echo(f"error: {complaint}", err=True)
+    sys.exit(gate.exit_code(found))
 
 
 @assay.command()
@@ -211,7 +214,19 @@ def train(
 @click.option(
     "--from", "first", type=command.Date(), help="First day; default: the run's judged window, a rule's first."
 )
-@click.option("--to", "end", type=command.Date(), help="Day on which it ends (excluded).")
+@click.option(
+    "--to",
+    "end",
+    type=command.Date(),
+    help="Day on which it ends (excluded); default: the run's judged window, a rule's last score and a trade from it.",
+)
+@click.option(
+    "--ties",
+    type=click.Choice(["pessimistic", "finer"]),
+    default="pessimistic",
+    show_default=True,
+    help="A bar that touches stop and target: a stop, or told by the finest stored bars of the symbol.",
+)
 @_JSON
 def backtest(series: str, as_json: bool, **options: Any) -> None:
     """Trade stored bars by a trained model, or by scores of your own, without training; write a tear sheet."""

@@ -12,10 +12,11 @@ from typing import Any
 import click
 from rich.markup import escape
 
-from feature_store import causality, compute
+from feature_store import causality
 from market import command, settings, simulated
 from market.errors import AssayError
 from pipeline import demo_frozen, demo_live, demo_parity, planted, planted_leak, screen
+from pipeline.causality import leak_told
 from pipeline.demo_step import Demo, Finding, Step, say
 from pipeline.oracle import Oracle
 from pipeline.planted import Market
@@ -33,12 +34,10 @@ def leak(_: Demo) -> Finding:
     """A planted leak is named by column and bar."""
     bars = simulated.simulate(start="2019-01-02", end="2019-03-02", seed=_SEED)
     with planted_leak.entered() as name:
-        groups = ("momentum", name)
-        leaks = causality.check(bars, groups, _CUTS)
-        columns = compute(bars.iloc[-1000:], groups).shape[1]
-    found = [one._asdict() for one in leaks]
-    answer = {"series": planted.SERIES, "columns": columns, "cuts": _CUTS, "leaks": found}
-    screen.show(answer, False, screen.leaks)
+        leaks, cuts, columns = causality.examine(bars, ("momentum", name), _CUTS)
+    for one in leaks:
+        say(f"[red]LEAK[/] {escape(leak_told(one._asdict()))}")
+    say(f"{planted.SERIES}: {columns} features, {sum(cuts.values())} cut points, {len(leaks)} leaks")
     named = ", ".join(f"{one.column} at {one.ts}" for one in leaks) or "no leak"
     return Finding(f"{planted_leak.COLUMN} and no other", named, [one.column for one in leaks] == [planted_leak.COLUMN])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from live import assembly
+from live import assembly, companions
 from live.feeds import ClosedBar, microseconds
 from live.journal import Decision, Journal
 from live.model import Model
@@ -78,6 +78,7 @@ def _again(home: Path, decision: Decision) -> dict[str, Any]:
     try:
         bars, digest = _stored(home, decision)
         model = _loaded(home, decision)
+        others = companions.read(home / "bars", {decision.series: model})
     except AssayError as error:
         return {"same": None, "why": str(error)}
     ts = pd.Timestamp(decision.ts, unit="us", tz="UTC")
@@ -86,7 +87,7 @@ def _again(home: Path, decision: Decision) -> dict[str, Any]:
     tail = bars.loc[:ts].iloc[-model.bars_needed :]
     window = Window(decision.series, model.timeframe, model.bars_needed)
     window.load(tail)
-    scored = model.scorer.scored(tail)
+    scored = model.scorer.scored(tail, {symbol: others[name] for symbol, name in model.companions.items()})
     checks = {
         "bar_sha256": bar_sha256(_bar(tail)) == decision.bar_sha256,
         "tail_sha256": window.sha256(model.bars_needed) == decision.tail_sha256,

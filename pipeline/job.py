@@ -9,6 +9,7 @@ import pandas as pd
 from backtest.policy import Policy
 from backtest.risk import Risk
 from feature_store import groups as feature_groups
+from feature_store import own_groups
 from market import instruments, settings
 from market.errors import UsageError
 from market.execution import Exits
@@ -50,9 +51,15 @@ class Job(NamedTuple):
     @property
     def guards(self) -> Policy:
         """Return the policy without thresholds: nothing reaches them until training sets some."""
-        names = ("cooldown", "max_spread_atr", "min_confidence")
+        names = ("cooldown", "max_spread_atr", "min_confidence", "min_volatility")
         guards = {name: getattr(self.trading, name) for name in names}
-        return Policy(float("inf"), float("-inf"), blocked_sessions=tuple(self.trading.blocked_sessions), **guards)
+        return Policy(
+            float("inf"),
+            float("-inf"),
+            blocked_sessions=tuple(self.trading.blocked_sessions),
+            max_volatility=float("inf") if self.trading.max_volatility == "off" else self.trading.max_volatility,
+            **guards,
+        )
 
     @property
     def plan(self) -> Plan:
@@ -75,6 +82,7 @@ def prepare(
     series: Series, cut_off: dt.date | None = None, recipe: str | None = None, workers: int | None = None
 ) -> Job:
     """Return the job of `series`; every setting is read and checked here. `cut_off` and `recipe` override settings."""
+    own_groups.enter(settings.own_groups_folder())
     symbol, name = series.symbol, series.timeframe.name
     research = settings.research(symbol, name)
     changes = {"cut_off": cut_off, "recipe": recipe}

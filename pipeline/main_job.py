@@ -4,11 +4,10 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-import feature_store
-from feature_store import causality as causality_check
-from market import instruments, settings, tables
+from market import instruments, settings, workers
 from market.errors import UnavailableError
-from pipeline import answers, job, stages, verdict, workspace
+from market.instruments import Series
+from pipeline import answers, causality, job, stages, verdict, workspace
 from pipeline.job import Job
 from pipeline.screen import Screen
 
@@ -61,15 +60,20 @@ def enrich(names: list[str], screen: Screen) -> dict[str, Any]:
     series = [instruments.series_named(name) for name in names or workspace.stored(settings.home())]
     if not series:
         raise UnavailableError("No bars are imported: import some with `assay import FILE …`.")
-    answers = []
-    for one in series:
-        work = job.prepare(one)
-        with workspace.locked(work.workspace):
-            with screen.stage("enrich") as report:
-                done = stages.enrich(work, report)
-            screen.finished("enrich", one.name, done.why)
-        answers.append({"series": one.name, "seconds": done.receipt.seconds, "why": done.why} | done.receipt.facts)
+    try:
+        answers = [_enriched(one, screen) for one in series]
+    finally:
+        workers.end()
     return {"series": answers}
+
+
+def _enriched(series: Series, screen: Screen) -> dict[str, Any]:
+    work = job.prepare(series)
+    with workspace.locked(work.workspace):
+        with screen.stage("enrich") as report:
+            done = stages.enrich(work, report)
+        screen.finished("enrich", series.name, done.why)
+    return {"series": series.name, "seconds": done.receipt.seconds, "why": done.why} | done.receipt.facts
 
 
 def label(symbol: str, timeframe: str) -> dict[str, Any]:
@@ -80,25 +84,6 @@ def label(symbol: str, timeframe: str) -> dict[str, Any]:
     return {"series": work.series.name, "why": done.why} | done.receipt.facts
 
 
-def causality(symbol: str, timeframe: str, cuts: int) -> dict[str, Any]:
-    """Perturb what was not yet available at cut points of the stored bars, and return the features that noticed."""
-    target = workspace.of(instruments.series(symbol, timeframe))
-    workspace.require_bars(target)
-    bars = tables.read_table(target.bars, tables.BARS)
-    manifest = tables.read_manifest(target.bars)
-    groups = feature_store.groups_for(bool(manifest is None or manifest.facts.get("has_volume", True)))
-    leaks = causality_check.check(bars, groups, cuts=cuts)
-    columns = feature_store.compute(
-        bars.iloc[-feature_store.lookback(groups, target.series.timeframe) :], groups
-    ).shape[1]
-    return {
-        "series": target.series.name,
-        "columns": columns,
-        "cuts": cuts,
-        "leaks": [leak._asdict() for leak in leaks],
-    }
-
-
 def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"rows": 0, "columns": 0, "trades": 0} | dict(facts)
 
@@ -106,6 +91,7 @@ def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
 _STAGES: tuple[tuple[str, Any, str], ...] = (
     ("enrich", stages.enrich, "{columns} features × {rows:,} bars"),
     ("label", lambda work, report: stages.label(work), "{rows:,} labels"),
+    ("causality", causality.proved, "no look ahead in {columns} features and the labels"),
     ("train", stages.train, "walk-forward and final model"),
     ("backtest", lambda work, report: stages.backtest(work), "{trades} trades"),
 )

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pandas as pd
 import feature_store
 from backtest.engine import Result, run
 from feature_store import groups as feature_groups
+from feature_store.chunks import edges
 from live import assembly, parity, replay
 from live.journal import Journal
 from live.model import Model
 from live.parity import Parity
-from market import settings
+from market import instruments, settings
 from market.errors import GateError, UnavailableError
 from pipeline.screen import Screen
 from registry import champion, runs
@@ -77,16 +79,30 @@ def against_backtest(home: Path, card: Card, journal: Path, overlay: bool) -> tu
         raise UnavailableError(f"{journal} holds no decision of {card.series}: play a replay first.")
     first, last = (pd.Timestamp(one.ts, unit="us", tz="UTC") for one in (decisions[0], decisions[-1]))
     bars = replay.stored_bars(home, card).loc[:last]
-    score = scored(bundle, bars, first)
+    score = scored(bundle, bars, first, replay.stored_companions(home, card, model))
     result = backtested(model, bars, score)
     return parity.compare(decisions, executions, bars.loc[first:], score, result.trades), result
 
 
-def scored(bundle: Bundle, bars: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
-    """Return the score table of `bundle` on `bars` from `first` on, by the batch way to a feature."""
+def scored(
+    bundle: Bundle, bars: pd.DataFrame, first: pd.Timestamp, companions: Mapping[str, pd.DataFrame] | None = None
+) -> pd.DataFrame:
+    """Return the score table of `bundle` on `bars` from `first` on, by the batch way to a feature.
+
+    Only the chunks from that of `first` on are computed, which are the same bits as those of all bars.
+    """
     wanted = feature_groups.chosen(sorted({name.partition("__")[0] for name in bundle.model.features}))
-    features = feature_store.compute(bars, wanted)
+    features = feature_store.compute(_enough(bundle, bars, first, wanted), wanted, companions=companions)
     return bundle.score(features.loc[first:, list(bundle.model.features)])
+
+
+def _enough(bundle: Bundle, bars: pd.DataFrame, first: pd.Timestamp, groups: Sequence[str]) -> pd.DataFrame:
+    """Return the bars from the chunk of `first` on, and those before it that the groups see."""
+    timeframe = instruments.series_named(bundle.series).timeframe
+    ts = pd.DatetimeIndex(bars.index)
+    at = min(int(ts.searchsorted(first)), len(ts) - 1)
+    begin = next(begin for begin, end in edges(ts, timeframe) if at < end)
+    return bars.iloc[max(begin - feature_store.lookback(groups, timeframe) + 1, 0) :]
 
 
 def backtested(model: Model, bars: pd.DataFrame, score: pd.DataFrame) -> Result:

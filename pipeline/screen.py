@@ -118,25 +118,16 @@ def enriched(console: Console, answer: Mapping[str, Any]) -> None:
     """Print what was enriched."""
     for one in answer["series"]:
         console.print(f"[green]{one['series']}[/] {one['columns']} features × {one['rows']:,} bars")
+        if absent := one["companions"]["left_out"]:
+            console.print(f"left out, as no bars of them are stored: {', '.join(absent)}", soft_wrap=True)
 
 
 def labelled(console: Console, answer: Mapping[str, Any]) -> None:
     """Print what was labelled."""
     shares = ", ".join(f"{name} {share:.1%}" for name, share in answer["shares"].items())
     gone = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in answer["absent"].items())
-    console.print(f"[green]{answer['series']}[/] {answer['rows']:,} labels: {shares}; absent: {gone}", soft_wrap=True)
-
-
-def leaks(console: Console, answer: Mapping[str, Any]) -> None:
-    """Print what the causality check found."""
-    for leak in answer["leaks"]:
-        console.print(
-            f"[red]LEAK[/] {leak['column']} at {leak['ts']}: {leak['before']} became {leak['after']} when bars after "
-            f"{leak['cut']} changed",
-            soft_wrap=True,
-        )
-    found = "no feature sees the future" if not answer["leaks"] else f"{len(answer['leaks'])} leaks"
-    console.print(f"{answer['series']}: {answer['columns']} features, {answer['cuts']} cut points: {found}")
+    rows = f"{answer['rows']:,} labels, worth {answer['effective']:,} without overlap"
+    console.print(f"[green]{answer['series']}[/] {rows}: {shares}; absent: {gone}", soft_wrap=True)
 
 
 def ledger(console: Console, answer: Mapping[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """Stages: read tables, call a pure function, write tables. Each runs only if what it was made from has changed."""
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,19 +13,21 @@ import pandas as pd
 import feature_store
 import labels
 from backtest import metrics
+from backtest import policy as policies
 from backtest.engine import run
 from feature_store import groups as feature_groups
+from feature_store import own_groups
 from market import durable, simulated, tables
 from market.errors import DataError
 from market.sessions import hours
-from pipeline import receipts
+from pipeline import causality_record, companions, held_edges, receipts
 from pipeline.fold_store import FoldStore
 from pipeline.imports import store_bars
 from pipeline.job import Job
 from pipeline.receipts import Order, Receipt
-from pipeline.workspace import require_bars
+from pipeline.workspace import read_json, require_bars
 from registry import bundle, golden
-from training import crossval, dataset, edges, ensemble
+from training import crossval, dataset, ensemble
 from training.thresholds import Choice
 
 Report = Callable[[str, int, int], None]
@@ -71,21 +73,27 @@ def enrich(job: Job, report: Report = quiet) -> Done:
     require_bars(job.workspace)
     bars_manifest = _manifest(job.workspace.bars)
     has_volume = bool(bars_manifest.facts.get("has_volume", True))
-    groups = feature_store.groups_for(has_volume)
+    found = companions.look(job)
+    groups = feature_store.groups_for(has_volume, found.stored)
     order = Order(
         stage="enrich",
-        inputs={"bars": bars_manifest.sha256},
-        config=groups,
+        inputs={"bars": bars_manifest.sha256} | found.inputs,
+        config=[groups, own_groups.entered(), found.absent],
         modules=("feature_store", *_FEATURE_MODULES, "market.tables"),
     )
 
     def work() -> tuple[list[Path], Mapping[str, Any]]:
         bars = tables.read_table(job.workspace.bars, tables.BARS)
-        features = feature_store.compute(bars, groups, progress=lambda done, total: report("chunks", done, total))
-        lookback = feature_store.lookback(groups, job.series.timeframe)
-        _refuse_nan_after(features, lookback)
-        facts = {"columns": features.shape[1], "rows": len(features), "lookback": lookback}
-        _write(job.workspace.features, features, tables.FEATURES, order, facts)
+        timeframe = job.series.timeframe
+        lookback = feature_store.lookback(groups, timeframe)
+        made = feature_store.chunks(bars, groups, companions.bars(found), timeframe, job.workers)
+        with closing(made), tables.appending(job.workspace.features, tables.FEATURES) as table:
+            for chunk in made:
+                _refuse_nan_after(chunk, lookback - table.rows)
+                table.add(chunk)
+                report("bars", table.rows, len(bars))
+            facts = {"columns": chunk.shape[1], "rows": table.rows, "lookback": lookback, "companions": found.facts}
+            table.finish(**_provenance(order), facts=facts)
         return _with_manifest(job.workspace.features), facts
 
     return _carried_out(order, job.workspace.receipt("enrich"), work)
@@ -109,6 +117,7 @@ def label(job: Job) -> Done:
         shares = table["y"].value_counts(normalize=True)
         facts = {
             "rows": len(table),
+            "effective": round(labels.effective_size(table["weight"].to_numpy())),
             "absent": labels.absent(bars, table, job.exits),
             "shares": {name: float(shares.get(y, 0.0)) for name, y in (("up", 1), ("down", -1), ("flat", 0))},
         }
@@ -119,7 +128,11 @@ def label(job: Job) -> Done:
 
 
 def train(job: Job, report: Report = quiet) -> Done:
-    """Run the walk-forward, fit the final model; write predictions, the judged window's score and the bundle."""
+    """Run the walk-forward, fit the final model; write predictions, the judged window's score and the bundle.
+
+    Raises GateError where no record stands that features and labels know nothing of the future.
+    """
+    causality_record.require(job)
     held = job.workspace.run / "edges.json"
     order = Order(
         stage="train",
@@ -146,7 +159,7 @@ def train(job: Job, report: Report = quiet) -> Done:
         window = dataset.windows(rows.X.index, job.history_start, job.cut_off, job.research.oos_months)
         development, judged = dataset.up_to(rows, window), dataset.out_of_sample(rows, window)
         known = bars.loc[: window.oos_start]
-        cuts = _edges(held, window, job.research.folds)
+        cuts = held_edges.brought(held, window, job.research.folds)
         plan = job.plan._replace(research=job.research.model_copy(update={"folds": len(cuts) - 2}))
         kept = FoldStore(job.workspace.run / "folds", order.key)
         trained = crossval.train(development, known, plan, cuts, job.workers, report, kept.finished(), kept.keep)
@@ -156,17 +169,19 @@ def train(job: Job, report: Report = quiet) -> Done:
             "window": _window_facts(window, bars, development, judged, warm_up),
             "edges": [edge.isoformat() for edge in cuts],
             "folds": trained.folds,
+            "splits": trained.splits,
             "pooled": trained.pooled,
             "oos": crossval.skill(judged, predictions, dataset.base_rate(development), job.exits.bars),
             "choice": trained.choice._asdict(),
             "features": list(trained.ensemble.features),
+            "companions": companions.of_features(job, trained.ensemble.features),
             "importance": trained.ensemble.importance(),
         }
         bundle_sha256 = _write_bundle(job, trained, facts, development.X, known)
         facts |= {"bundle": bundle_sha256}
         written = _write_training(job, trained, predictions, score, order, facts)
         kept.clear()
-        _record(held, cuts, job.research.folds)
+        held_edges.record(held, cuts, job.research.folds)
         written += sorted((job.workspace.bundles / bundle_sha256[:16]).iterdir())
         return written, {"bundle_sha256": bundle_sha256}
 
@@ -242,15 +257,16 @@ def _inputs(job: Job, *names: str) -> dict[str, str]:
 
 
 def _write(path: Path, frame: pd.DataFrame, schema: tables.Schema, order: Order, facts: Mapping[str, Any]) -> None:
-    tables.write_table(
-        path,
-        frame,
-        schema,
-        inputs=order.inputs,
-        config_sha256=tables.sha256_of(order.config),
-        code_sha256=receipts.code_sha256(*order.modules),
-        facts=facts,
-    )
+    tables.write_table(path, frame, schema, **_provenance(order), facts=facts)
+
+
+def _provenance(order: Order) -> dict[str, Any]:
+    """Return what a table's manifest tells of where it comes from."""
+    return {
+        "inputs": order.inputs,
+        "config_sha256": tables.sha256_of(order.config),
+        "code_sha256": receipts.code_sha256(*order.modules),
+    }
 
 
 def _with_manifest(path: Path) -> list[Path]:
@@ -258,36 +274,13 @@ def _with_manifest(path: Path) -> list[Path]:
 
 
 def _refuse_nan_after(features: pd.DataFrame, lookback: int) -> None:
-    late = features.iloc[lookback:]
-    broken = [name for name in late if np.isnan(late[name].to_numpy()).any()]
-    if broken:
+    late = features.iloc[max(lookback, 0) :]
+    if broken := late.columns[np.isnan(late.to_numpy()).any(axis=0)].tolist():
         raise DataError(f"Features are NaN after their {lookback} bars of warm-up: {', '.join(broken)}.")
 
 
 def _in_groups(name: str, groups: list[str]) -> bool:
     return not groups or name.partition("__")[0] in groups
-
-
-def _edges(held: Path, window: dataset.Windows, folds: int) -> pd.DatetimeIndex:
-    """Return the edges recorded at the first training of the series, brought to this window.
-
-    They are drawn anew where the start of history or the number of folds in the settings has changed, and where an
-    earlier cut-off leaves fewer folds than the settings ask for.
-    """
-    drawn = edges.draw(window.start, window.oos_start, folds)
-    if held.exists():
-        recorded = _json(held)
-        if recorded.get("folds") == folds and pd.Timestamp(recorded["edges"][0]) == window.start:
-            brought = edges.hold([pd.Timestamp(edge) for edge in recorded["edges"]], window.oos_start)
-            return brought if len(brought) >= len(drawn) else drawn
-    return drawn
-
-
-def _record(held: Path, cuts: pd.DatetimeIndex, folds: int) -> None:
-    """Record the edges of a training that came to its end; edges that an earlier cut-off made fewer are not kept."""
-    known = _json(held) if held.exists() else {}
-    if known.get("folds") != folds or known["edges"][0] != cuts[0].isoformat() or len(cuts) >= len(known["edges"]):
-        durable.write_json(held, {"folds": folds, "edges": [edge.isoformat() for edge in cuts]})
 
 
 def _window_facts(
@@ -314,26 +307,28 @@ def _write_bundle(
     job: Job, trained: crossval.Trained, facts: Mapping[str, Any], X: pd.DataFrame, known: pd.DataFrame
 ) -> str:
     """Write the bundle of `trained`, with golden evidence from development rows `X` and bars `known`."""
-    policy = trained.choice.policy(job.guards)._asdict()
     lookback = feature_store.lookback(_groups_of(trained.ensemble.features), job.series.timeframe)
     meta = {
         "schema": bundle.SCHEMA,
         "series": job.series.name,
         "recipe": job.research.recipe,
         "features": list(trained.ensemble.features),
-        "policy": {name: None if value in (np.inf, -np.inf) else value for name, value in policy.items()},
+        "policy": policies.stored(trained.choice.policy(job.guards)),
         "risk": job.risk._asdict(),
         "exits": job.exits._asdict(),
         "costs": job.instrument.costs._asdict(),
         "market": job.instrument.market,
         "hours": hours(job.instrument.market)._asdict(),
         "lookback": lookback,
+        "own_groups": own_groups.used(trained.ensemble.features),
+        "companions": facts["companions"]["used"],
         "inputs": _inputs(job, "bars", "features", "labels"),
         "window": facts["window"],
         "versions": receipts.versions(),
     }
     files = trained.ensemble.to_files()
-    files[golden.FILE] = golden.evidence(trained.ensemble, X, known.iloc[-lookback:])
+    others = companions.bars_of(job, meta["companions"])
+    files[golden.FILE] = golden.evidence(trained.ensemble, X, known.iloc[-lookback:], others)
     aside = job.workspace.bundles / f".new-{os.getpid()}"
     digest = bundle.write_bundle(aside, files, meta)
     named = job.workspace.bundles / digest[:16]
@@ -380,11 +375,4 @@ def _training(job: Job) -> dict[str, Any]:
     path = job.workspace.run / "training.json"
     if not path.exists():
         raise DataError(f"No training of {job.series.name}: run `assay train` first.")
-    return _json(path)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise DataError(f"{path} is damaged: delete it and run `assay train` again.") from None
+    return read_json(path)

@@ -1,66 +1,19 @@
 """The tear sheet of a backtest: a Markdown page, and a picture beside it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from market import durable
 from pipeline.backtest_figures import Played
+from registry.figures import FIGURES, GROUPED, MONEY, NUMBER, SETTINGS, Show
 
 PAGE, PICTURE = "tear_sheet.md", "tear_sheet.png"
 FILES = (PAGE, PICTURE, "trades.parquet", "equity.parquet")
 ABSENT = "not enough trades"
 
-Show = Callable[[float], str]
-
-_NUMBER: Show = "{:,.2f}".format
-_RATIO: Show = "{:.3f}".format
-_R: Show = "{:+.3f} R".format
-_COUNT: Show = "{:,.0f}".format
-_SHARE: Show = "{:.1%}".format
-_MONEY: Show = "{:,.2f} USD".format
-_HOURS: Show = "{:,.2f} h".format
-
-FIGURES: dict[str, tuple[str, Show]] = {
-    "trades": ("Trades", _COUNT),
-    "expectancy": ("Expectancy", _R),
-    "profit_factor": ("Profit factor", _NUMBER),
-    "win_rate": ("Win rate", _SHARE),
-    "break_even_win_rate": ("Win rate that earns nothing", _SHARE),
-    "payoff_ratio": ("Average gain ÷ average loss", _NUMBER),
-    "sharpe_per_trade": ("Sharpe per trade", _RATIO),
-    "annual_sharpe": ("the same × √(trades a year)", _NUMBER),
-    "sortino": ("Sortino per trade", _RATIO),
-    "daily_sharpe": ("Daily Sharpe, a year", _NUMBER),
-    "daily_sortino": ("Daily Sortino, a year", _NUMBER),
-    "total_r": ("Sum of R", "{:+,.1f} R".format),
-    "pnl": ("Result", _MONEY),
-    "total_return": ("Growth of equity", _SHARE),
-    "max_drawdown": ("Largest fall of equity", _SHARE),
-    "drawdown_money": ("the same in money", _MONEY),
-    "drawdown_r": ("Largest fall of the sum of R", "{:,.1f} R".format),
-    "calmar": ("Calmar", _NUMBER),
-    "time_under_water": ("Bars below the highest equity", _SHARE),
-    "longest_under_water": ("Longest below it", "{:,.1f} days".format),
-    "longest_losing_run": ("Most losses in a row", _COUNT),
-    "cost": ("Costs paid", _MONEY),
-    "cost_share": ("Costs ÷ result before costs", _SHARE),
-    "turnover": ("Money traded ÷ average equity", "{:,.0f} ×".format),
-    "exposure": ("Bars with a position", _SHARE),
-    "trades_per_day": ("Trades a trading day", _NUMBER),
-    "mean_duration": ("Mean duration", _HOURS),
-    "median_duration": ("Median duration", _HOURS),
-    "longest_duration": ("Longest duration", _HOURS),
-}
 COSTS = ("spread_floor", "commission", "slippage", "swap_long", "swap_short")
 
-_COLUMNS: dict[str, tuple[str, Show]] = {
-    "trades": ("Trades", _COUNT),
-    "win_rate": ("Wins", _SHARE),
-    "profit_factor": ("PF", _NUMBER),
-    "expectancy": ("R/trade", "{:+.3f}".format),
-    "total_r": ("Sum of R", "{:+,.1f}".format),
-}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -87,7 +40,7 @@ def page(answer: Mapping[str, Any]) -> str:
         _section("Months", _table(("Year", *_MONTHS, "Year's"), month_rows(answer["months"]))),
         *(_section(f"By {by}", _table(*breakdown(by, rows))) for by, rows in answer["breakdown"].items()),
         _section("Rules", "\n".join(_rules(answer))),
-        _section("Made from", _pairs({name: answer[name] for name in ("run_id", "sha256", "bars_sha256")})),
+        _section("Made from", _pairs(_made_from(answer))),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -109,9 +62,12 @@ def figure_rows(answer: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def breakdown(by: str, rows: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the head and the rows of a breakdown as text."""
-    head = (by.capitalize(), *(title for title, _ in _COLUMNS.values()))
+    head = (by.capitalize(), *(title for title, _ in GROUPED.values()))
     return head, [
-        (str(row[by]), *("–" if row[name] is None else show(row[name]) for name, (_, show) in _COLUMNS.items()))
+        (
+            str(row[by]).replace("_", " "),
+            *("–" if row[name] is None else show(row[name]) for name, (_, show) in GROUPED.items()),
+        )
         for row in rows
     ]
 
@@ -140,7 +96,7 @@ _EXCURSIONS = {
 def excursion_rows(answer: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return how far winners and losers went against and with their holder, in R."""
     told = answer["excursions"]
-    return [(who, *("–" if told[who] is None else _NUMBER(told[who][name]) for name in _EXCURSIONS)) for who in told]
+    return [(who, *("–" if told[who] is None else NUMBER(told[who][name]) for name in _EXCURSIONS)) for who in told]
 
 
 def costs(answer: Mapping[str, Any]) -> str:
@@ -154,13 +110,17 @@ def costs(answer: Mapping[str, Any]) -> str:
         if share is None
         else f"{share:.1%} of the result before them"
     )
-    return f"{_MONEY(figures['cost'])} were paid, {came}. Charged: recorded spread, {rates}."
+    return f"{MONEY(figures['cost'])} were paid, {came}. Charged: recorded spread, {rates}."
 
 
 def ties(answer: Mapping[str, Any]) -> str:
-    """Return how many trades ended on a bar that touched both barriers."""
-    count = answer["ties"]
-    return f"{count:,} trades ended on a bar that touched stop and target; each counts as a stop."
+    """Return how many trades ended on a bar that touched both barriers, and what became of them."""
+    told = answer["ties"]
+    share = "" if told["share"] is None else f" ({told['share']:.1%})"
+    begun = f"{told['count']:,} trades{share} ended on a bar that touched stop and target"
+    if told["by"] is None:
+        return f"{begun}; each counts as a stop."
+    return f"{begun}; bars of {told['by']} tell of {told['settled']:,} of them what came first, the others are stops."
 
 
 def refused(answer: Mapping[str, Any]) -> dict[str, int]:
@@ -173,17 +133,23 @@ def same(answer: Mapping[str, Any]) -> str:
     return " The trades are those recorded when the run was judged, bit for bit." * (answer["recorded"] == "the same")
 
 
+def _made_from(answer: Mapping[str, Any]) -> dict[str, Any]:
+    digests = {name: answer[name] for name in ("run_id", "sha256", "bars_sha256")}
+    return digests | {"finer_bars_sha256": answer["ties"]["bars_sha256"]}
+
+
 def _rules(answer: Mapping[str, Any]) -> list[str]:
     return [f"{name.capitalize()}: {_listed(answer[name])}\n" for name in ("policy", "exits", "risk")]
 
 
 def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_plain(value)}" for name, value in values.items())
+    told = ((*SETTINGS[name], _plain(name, value)) for name, value in values.items())
+    return ", ".join(f"{title}: {value} {unit}".rstrip() for title, unit, value in told)
 
 
-def _plain(value: Any) -> str:
+def _plain(name: str, value: Any) -> str:
     if value is None:
-        return "never"
+        return "off" if name == "max_volatility" else "never"
     if isinstance(value, list):
         return " ".join(map(str, value)) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtest import policy as policies
+from feature_store import own_groups
 from market import durable, tables
 from market.errors import DataError
-from pipeline import answers, receipts
+from pipeline import answers, causality_record, receipts
 from pipeline.imports import data_warnings
 from pipeline.job import Job
 from pipeline.receipts import Order
@@ -129,11 +131,15 @@ def _card(
             "purge": job.research.purge,
             "embargo": job.research.embargo,
             "edges": training["edges"],
+            "splits": len(training["splits"]),
+            "leaks": sum(split["leaks"] for split in training["splits"]),
+            "causality": causality_record.on_card(job),
         },
         gates=judged,
         oos=traded["metrics"] | {name: value for name, value in training["oos"].items() if "skill" not in name},
         oos_breakdown=traded["breakdown"],
-        folds=[_without(fold, "features", "base_rate") for fold in training["folds"]],
+        folds=[_without(fold, "features", "base_rate", "splits") for fold in training["folds"]],
+        splits=training["splits"],
         skill={
             "oos": _skill(training["oos"]),
             "out_of_fold": _skill(training["pooled"]),
@@ -141,9 +147,11 @@ def _card(
             "out_of_fold_classes": _skill(training["pooled"], "class_skill"),
         },
         features=training["features"],
+        own_groups=own_groups.used(training["features"]),
+        companions=training["companions"],
         labels=labelled.facts if labelled else {},
         costs=job.instrument.costs._asdict(),
-        policy=job.guards._replace(blocked_sessions=tuple(job.trading.blocked_sessions))._asdict() | thresholds,
+        policy=policies.stored(job.guards) | thresholds,
         risk=job.risk._asdict(),
         exits=job.exits._asdict(),
         trials=counts.trials,

@@ -1,10 +1,11 @@
 """Where the files of a series are. Simulated series live apart, under `demo/`, with a registry of their own."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -98,3 +99,11 @@ def sweep(workspace: Workspace) -> None:
 def stored(home: Path) -> list[str]:
     """Return the names of all series with stored bars, sorted."""
     return sorted(path.stem for path in (home / "bars").glob("*.parquet"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object that a stage left at `path`; raises DataError where it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise DataError(f"{path} is damaged: delete it and run `assay train` again.") from None

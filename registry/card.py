@@ -20,7 +20,9 @@ class Card(BaseModel):
 
     Closed and immutable; numbers that are not computable are None, never NaN. The verdict must follow from the gates,
     and a simulated series must be named as one, or the card cannot be built. In `skill`, `oos` and `out_of_fold` each
-    hold `skill`, `low` and `high`; in a fold, `skill_low` above 0 means skill in direction.
+    hold `skill`, `low` and `high`; in a fold, `skill_low` above 0 means skill in direction. `own_groups` are the
+    owner's feature groups among those used, each with the SHA-256 of its file. `splits` are the audits of every split
+    that training used: rows `test`, `purged`, `embargoed` and `left`, and `leaks`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -55,6 +57,9 @@ class Card(BaseModel):
     remedies: list[str]
     versions: dict[str, str]
     seconds: dict[str, float]
+    own_groups: dict[str, str] = {}
+    companions: dict[str, Any] = {}
+    splits: list[dict[str, Any]] = []
 
     @model_validator(mode="before")
     @classmethod

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from backtest.policy import Policy
 from backtest.risk import Risk
+from feature_store import own_groups
 from market import settings
 from market.errors import DataError, GateError, UnavailableError, UsageError
 from market.execution import Costs, Exits
@@ -179,6 +180,7 @@ def _parsed(where: str, files: Mapping[str, bytes], meta: Mapping[str, Any], sha
     if meta.get("schema") != SCHEMA:
         raise DataError(f"{where} has schema {meta.get('schema')!r}, this version reads {SCHEMA}: train again.")
     differing = _differing(_told(where, lambda: dict(meta["versions"])))
+    _check_own_groups(where, meta.get("own_groups", {}))
     evidence = _told(where, lambda: golden.parse(files[golden.FILE]))
     golden.check_features(evidence, where, differing)
     model = _told(where, lambda: ensemble.from_files(dict(files)))
@@ -188,6 +190,17 @@ def _parsed(where: str, files: Mapping[str, bytes], meta: Mapping[str, Any], sha
     bundle = _told(where, lambda: _bundle(model, meta, sha256))
     _check_hours(where, meta)
     return bundle._replace(notes=(f"Predictions are identical{differing}.",)) if differing else bundle
+
+
+def _check_own_groups(where: str, used: Mapping[str, str]) -> None:
+    """Raise UsageError unless the user's own feature groups that the model uses are here, byte for byte."""
+    here = own_groups.enter(settings.own_groups_folder())
+    if other := [name for name, digest in used.items() if here.get(name) != digest]:
+        told = ", ".join(f"{name} (sha256 {used[name][:16]}…)" for name in other)
+        raise UsageError(
+            f"{where} was trained with its owner's feature groups {told}, which the folder of config/features.toml "
+            "does not hold as they were then: put those files there, or train again."
+        )
 
 
 def _check_hours(where: str, meta: Mapping[str, Any]) -> None:
@@ -220,10 +233,10 @@ def _bundle(model: Ensemble, meta: Mapping[str, Any], sha256: str) -> Bundle:
 
 
 def _policy(stored: Mapping[str, Any]) -> Policy:
-    """Return the policy; a threshold of None ("no trade") can never be reached."""
-    never = {"long_threshold": math.inf, "short_threshold": -math.inf}
-    reached = {name: bound if stored[name] is None else stored[name] for name, bound in never.items()}
-    return Policy(**dict(stored) | reached | {"blocked_sessions": tuple(stored["blocked_sessions"])})
+    """Return the policy; a bound of None can never be reached: "no trade" of a threshold, "off" of the volatility."""
+    never = {"long_threshold": math.inf, "short_threshold": -math.inf, "max_volatility": math.inf}
+    unreached = {name: bound for name, bound in never.items() if name in stored and stored[name] is None}
+    return Policy(**dict(stored) | unreached | {"blocked_sessions": tuple(stored["blocked_sessions"])})
 
 
 def _told(where: str, made: Callable[[], Rules]) -> Rules:

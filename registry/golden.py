@@ -5,13 +5,15 @@ bars before the judged window, with the features of the last of them, prove the 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 import feature_store
+from feature_store.compute import seen
+from feature_store.groups import COMPANIONS
 from market.errors import DataError
 from training.ensemble import PROBABILITIES, Ensemble
 
@@ -22,19 +24,23 @@ _TOLD = 5
 
 
 class Golden(NamedTuple):
-    """Rows (float32) with their probabilities; bars with the features of their last one (float32)."""
+    """Rows (float32) with their probabilities; bars, of companions too, with the features of the last one (float32)."""
 
     rows: pd.DataFrame
     predictions: pd.DataFrame
     bars: pd.DataFrame
     last: pd.Series
+    companions: dict[str, pd.DataFrame]
 
 
-def evidence(model: Ensemble, X: pd.DataFrame, bars: pd.DataFrame) -> bytes:
+def evidence(
+    model: Ensemble, X: pd.DataFrame, bars: pd.DataFrame, companions: Mapping[str, pd.DataFrame] | None = None
+) -> bytes:
     """Return the content of `golden.json`: the same bytes for the same model, development rows and bars.
 
     `X` holds at least the model's features; rows that are not finite are left out. `bars` are as many as the last row
-    of the features needs. Raises DataError where no row is finite or the bars are too few.
+    of the features needs; `companions` are those that the features compare with, of which no more is kept than they
+    see. Raises DataError where no row is finite or the bars are too few.
     """
     features = list(model.features)
     usable = X.loc[np.isfinite(X[features]).all(axis=1), features].astype(np.float32)
@@ -44,17 +50,19 @@ def evidence(model: Ensemble, X: pd.DataFrame, bars: pd.DataFrame) -> bytes:
         )
     chosen = np.linspace(0, len(usable) - 1, min(ROWS, len(usable))).round().astype(np.int64)
     rows = usable.iloc[chosen]
-    last = last_features(bars, features)[features]
+    beside = seen(companions or {}, pd.DatetimeIndex(bars.index[-feature_store.lookback([COMPANIONS]) :]))
+    last = last_features(bars, features, beside)[features]
     if not np.isfinite(last).all():
         raise DataError(f"{len(bars)} bars before the judged window are too few for the features: import more history.")
     content = {
         "features": features,
         "rows": rows.to_numpy().tolist(),
         "probabilities": model.predict(rows).to_numpy().tolist(),
-        "bars": {"ts": pd.DatetimeIndex(bars.index).as_unit("us").asi8.tolist()}
-        | {name: bars[name].to_numpy(dtype=np.float64).tolist() for name in _BAR},
+        "bars": _plain(bars),
         "last": last.to_numpy().tolist(),
     }
+    if beside:
+        content["companions"] = {symbol: _plain(frame) for symbol, frame in beside.items()}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -62,22 +70,35 @@ def parse(content: bytes) -> Golden:
     """Return the evidence that `evidence` wrote; raises KeyError, TypeError or ValueError where it is not that."""
     stored: dict[str, Any] = json.loads(content)
     features = list(stored["features"])
-    ts = pd.to_datetime(np.array(stored["bars"]["ts"], dtype=np.int64), unit="us", utc=True).as_unit("us").rename("ts")
-    bars = pd.DataFrame({name: np.array(stored["bars"][name], dtype=np.float64) for name in _BAR}, index=ts)
     return Golden(
         rows=pd.DataFrame(np.array(stored["rows"], dtype=np.float32), columns=features),
         predictions=pd.DataFrame(np.array(stored["probabilities"], dtype=np.float64), columns=list(PROBABILITIES)),
-        bars=bars,
+        bars=_frame(stored["bars"]),
         last=pd.Series(np.array(stored["last"], dtype=np.float32), index=features),
+        companions={symbol: _frame(table) for symbol, table in stored.get("companions", {}).items()},
     )
 
 
-def last_features(bars: pd.DataFrame, features: Sequence[str]) -> pd.Series:
+def _plain(bars: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return bars as plain numbers, `ts` in whole microseconds since 1970 UTC."""
+    ts = pd.DatetimeIndex(bars.index).as_unit("us").asi8.tolist()
+    return {"ts": ts} | {name: bars[name].to_numpy(dtype=np.float64).tolist() for name in _BAR}
+
+
+def _frame(stored: Mapping[str, list[Any]]) -> pd.DataFrame:
+    """Return the bars that `_plain` wrote."""
+    ts = pd.to_datetime(np.array(stored["ts"], dtype=np.int64), unit="us", utc=True).as_unit("us").rename("ts")
+    return pd.DataFrame({name: np.array(stored[name], dtype=np.float64) for name in _BAR}, index=ts)
+
+
+def last_features(
+    bars: pd.DataFrame, features: Sequence[str], companions: Mapping[str, pd.DataFrame] | None = None
+) -> pd.Series:
     """Return, of the last of `bars`, every feature of the groups that `features` name and that are known here."""
     groups = {name.partition("__")[0] for name in features} & feature_store.GROUPS.keys()
     if not groups:
         return pd.Series(dtype=np.float32)
-    return feature_store.compute(bars, sorted(groups)).iloc[-1]
+    return feature_store.compute(bars, sorted(groups), companions=companions).iloc[-1]
 
 
 def check_features(golden: Golden, where: str, versions: str) -> None:
@@ -85,7 +106,7 @@ def check_features(golden: Golden, where: str, versions: str) -> None:
 
     Equal, or one float32 step apart. `versions` is a phrase about libraries that differ, or "".
     """
-    here = last_features(golden.bars, list(golden.last.index))
+    here = last_features(golden.bars, list(golden.last.index), golden.companions)
     unknown = [name for name in golden.last.index if name not in here.index]
     if unknown:
         raise DataError(

@@ -1,14 +1,11 @@
 """How a model card reads: pure text from the card's fields, the verdict first and the small print last."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from registry.gates import GATES, Gate, what_it_would_take
-from registry.shortfall import percent
+from registry.markdown_tables import bullets, figures, grouped, pairs, section, show, table, words
 
-_SHARES = {"win_rate", "max_drawdown", "total_return", "exposure", "accuracy", "per_trade", "open_risk", "daily_loss"}
-_DIGITS = {"profit_factor": ".2f", "PF": ".2f", "skill": "+.4f", "skill_low": "+.4f", "skill_high": "+.4f"}
 _SKILLS = {
     "oos": "in direction, out of sample",
     "out_of_fold": "in direction, out of fold",
@@ -39,19 +36,22 @@ def to_page(card: Mapping[str, Any]) -> str:
         _benchmarks(card),
         _remedies(card),
         _honesty(card),
-        _section("Data warnings", _bullets(card["warnings"]) or "None."),
-        _section("Window", _pairs(card["window"] | {"validation": card["validation"], "labels": card["labels"]})),
-        _section("Folds", _folds(card["folds"])),
-        _section("Out of sample", _pairs(card["oos"])),
-        *(_section(f"Out of sample by {name}", _table(rows)) for name, rows in card["oos_breakdown"].items()),
-        _section("Costs", _pairs(card["costs"])),
-        _section("Rules", _pairs({name: card[name] for name in ("exits", "policy", "risk")})),
-        _section("Model", _pairs({"recipe": card["recipe"], "members": card["members"]})),
-        _section(f"Features ({len(card['features'])})", ", ".join(f"`{name}`" for name in card["features"])),
+        section("Data warnings", bullets(card["warnings"]) or "None."),
+        section("Window", pairs(card["window"] | {"validation": card["validation"], "labels": card["labels"]})),
+        section("Folds", _folds(card["folds"])),
+        section("Splits", _splits(card["splits"])),
+        section("Out of sample", figures(card["oos"])),
+        *(section(f"Out of sample by {by}", grouped(by, rows)) for by, rows in card["oos_breakdown"].items()),
+        section("Costs", pairs(card["costs"])),
+        section("Rules", pairs({name: card[name] for name in ("exits", "policy", "risk")})),
+        section("Model", pairs({"recipe": card["recipe"], "members": card["members"]})),
+        section("Feature groups of the owner's", pairs(card["own_groups"])),
+        section("Companions", _companions(card["companions"])),
+        section(f"Features ({len(card['features'])})", ", ".join(f"`{name}`" for name in card["features"])),
         _provenance(card),
-        _section("Plots", _bullets(f"plots/{name}.png" for name in _PLOTS)),
+        section("Plots", bullets(f"plots/{name}.png" for name in _PLOTS)),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return "\n\n".join(one for one in sections if one) + "\n"
 
 
 def to_headline(card: Mapping[str, Any]) -> list[str]:
@@ -126,22 +126,22 @@ def _benchmarks(card: Mapping[str, Any]) -> str:
         for gate in _gates(card)
     ]
     failed = [f"**{GATES[gate.name].title}**: {_lacks(gate, card)}." for gate in _gates(card) if not gate.passed]
-    takes = f"\n\nWhat it would take:\n\n{_bullets(failed)}" if failed else ""
-    return _section("Benchmarks", "\n".join(head + rows) + takes)
+    takes = f"\n\nWhat it would take:\n\n{bullets(failed)}" if failed else ""
+    return section("Benchmarks", "\n".join(head + rows) + takes)
 
 
 def _remedies(card: Mapping[str, Any]) -> str:
     numbered = "\n".join(f"{at}. {text}" for at, text in enumerate(card["remedies"], start=1))
-    return _section("What might help", numbered)
+    return section("What might help", numbered)
 
 
 def _honesty(card: Mapping[str, Any]) -> str:
     lines = [f"{what}: {text}." for what, text in _skill(card).items()]
-    return _section("Skill, trials and looks", f"{_bullets([*lines, _counted(card)])}\n\n{_SKILL_EXPLAINED}")
+    return section("Skill, trials and looks", f"{bullets([*lines, _counted(card)])}\n\n{_SKILL_EXPLAINED}")
 
 
 def _skill(card: Mapping[str, Any]) -> dict[str, str]:
-    lines = {f"Skill {_SKILLS.get(name, _words(name))}": _skill_text(value) for name, value in card["skill"].items()}
+    lines = {f"Skill {_SKILLS.get(name, words(name))}": _skill_text(value) for name, value in card["skill"].items()}
     with_skill = skilled_folds(card["folds"])
     if with_skill is not None:
         lines["Folds with skill in direction"] = f"{with_skill} of {len(card['folds'])}"
@@ -153,7 +153,7 @@ def _skill_text(value: Any) -> str:
         text = "not computable" if value["skill"] is None else f"{value['skill']:+.4f}"
         low, high = value.get("low"), value.get("high")
         return text if low is None or high is None else f"{text} (90 % interval {low:+.4f} … {high:+.4f})"
-    return _show("skill", value)
+    return show("skill", value)
 
 
 def _counted(card: Mapping[str, Any]) -> str:
@@ -166,55 +166,34 @@ def _folds(folds: Sequence[Mapping[str, Any]]) -> str:
     rows = []
     for fold in folds:
         period = f"{_day(fold.get('test_start'))} … {_day(fold.get('test_end'))}"
-        cells = {_FOLD_COLUMNS[name]: _show(name, fold.get(name)) for name in known}
+        cells = {_FOLD_COLUMNS[name]: show(name, fold.get(name)) for name in known}
         rows.append(cells | ({"Judged on": period} if "test_start" in fold else {}))
-    return _table(rows)
+    return table(rows)
+
+
+def _splits(splits: Sequence[Mapping[str, Any]]) -> str:
+    """Return a line for each kind of split: how many, rows purged and embargoed in all, the fewest left, leaks."""
+    rows = []
+    for kind in dict.fromkeys(split["kind"] for split in splits):
+        of_kind = [split for split in splits if split["kind"] == kind]
+        purged, embargoed, leaks = (sum(split[name] for split in of_kind) for name in ("purged", "embargoed", "leaks"))
+        told = {"Split": kind, "Number": len(of_kind), "Purged": purged, "Embargoed": embargoed}
+        rows.append(told | {"Fewest left": min(split["left"] for split in of_kind), "Leaks": leaks})
+    return table(rows)
 
 
 def _day(stamp: Any) -> str:
     return "–" if stamp is None else str(stamp)[:10]
 
 
+def _companions(told: Mapping[str, Any]) -> str:
+    """Return a line for each companion that the features compare with, and one for those that are not stored."""
+    used = [f"{symbol}: {one['rows']:,} bars, sha256 `{one['sha256']}`" for symbol, one in told.get("used", {}).items()]
+    left_out = ", ".join(told.get("left_out", ()))
+    return bullets([*used, f"left out, as no bars of them are stored: {left_out}"] if left_out else used)
+
+
 def _provenance(card: Mapping[str, Any]) -> str:
     hashes = {name: f"`{card[name]}`" for name in ("bars_sha256", "features_sha256", "labels_sha256", "bundle_sha256")}
     seconds = {name: f"{value:.1f} s" for name, value in card["seconds"].items()}
-    return _section("Versions", _pairs(hashes | card["versions"] | {"seconds": seconds}))
-
-
-def _section(title: str, body: str) -> str:
-    return f"## {title}\n\n{body}" if body else ""
-
-
-def _bullets(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _pairs(values: Mapping[str, Any]) -> str:
-    return _bullets(f"{_words(name)}: {_show(name, value)}" for name, value in values.items())
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    if not rows:
-        return ""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [f"| {' | '.join(_words(name) for name in columns)} |", "|" + "---|" * len(columns)]
-    lines += [f"| {' | '.join(_show(name, row.get(name)) for name in columns)} |" for row in rows]
-    return "\n".join(lines)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ") if name.islower() else name
-
-
-def _show(name: str, value: Any) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return percent(value, 1) if name in _SHARES else format(value, _DIGITS.get(name, ".4g"))
-    if isinstance(value, Mapping):
-        return ", ".join(f"{_words(str(key))} {_show(str(key), item)}" for key, item in value.items()) or "none"
-    if isinstance(value, list | tuple | set):
-        return ", ".join(_show(name, item) for item in value) or "none"
-    return str(value).replace("|", "/").replace("\n", " ")
+    return section("Versions", pairs(hashes | card["versions"] | {"seconds": seconds}))

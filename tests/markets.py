@@ -17,6 +17,7 @@ COSTS = Costs(
     contract_size=100.0,
     lot_step=0.01,
 )
+YEN = COSTS._replace(quote_currency="JPY", contract_size=100_000.0)  # at 2,000 yen a lot and ATR are 50 USD, costs 10
 
 
 def random_bars(seed: int, count: int = 400, start: str = "2024-01-08 00:15", minutes: int = 15) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 Folds are independent and run in processes of one thread each, so that the result is the same on any machine.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from statistics import median_low
 from typing import Any, NamedTuple
 
@@ -14,12 +14,12 @@ import pandas as pd
 from backtest import metrics
 from backtest.engine import run
 from market.errors import DataError
-from training import calibration, classification, ensemble, fold, selection
+from training import calibration, classification, ensemble, fold, parts, selection
 from training.dataset import Dataset, base_rate, drop_labels_past
 from training.ensemble import PROBABILITIES, Ensemble
 from training.fold import Plan
 from training.members import MEMBERS
-from training.splits import PurgedWalkForward, row_spans
+from training.parts import Part
 from training.thresholds import Choice
 from training.workers import Progress, spread
 
@@ -36,10 +36,14 @@ class Judged(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """The final model with the thresholds fitted out of fold, the folds' figures and the pooled predictions."""
+    """The final model with the thresholds fitted out of fold, the folds' figures and the pooled predictions.
+
+    `splits` are the audits of all splits that were used, those inside the folds and of the final model too.
+    """
 
     ensemble: Ensemble
     choice: Choice
+    splits: list[dict[str, Any]]
     folds: list[dict[str, Any]]
     predictions: pd.DataFrame
     pooled: dict[str, Any]
@@ -61,44 +65,25 @@ def train(
     work completes. `finished` holds folds that an interrupted run has judged already (with the same arguments), `keep`
     gets each newly judged one. Raises DataError where the first fold has too few usable rows.
     """
-    splits = dict(enumerate(_splits(data, bars, plan, edges), start=1))
-    _check_first(splits[1][0], data, edges, plan)
+    splits = dict(enumerate(parts.walk_forward(data, bars, plan.research, edges), start=1))
+    _check_first(splits[1].train, data, edges, plan)
     done = dict(finished or {})
     largest_first = [number for number in reversed(splits) if number not in done]
-    tasks = [joblib.delayed(_judge_split)(number, splits[number], data, bars, plan, edges) for number in largest_first]
+    tasks = [joblib.delayed(judge)(number, splits[number], data, bars, plan, edges) for number in largest_first]
     for one in spread(tasks, workers, "folds", progress, len(splits)):
         keep(one)
         done[one.figures["fold"]] = one
     judged = [done[number] for number in splits]
-    final = _final(data.take(np.flatnonzero(data.labelled)), bars, plan, judged, workers, progress)
+    model, choice, audits = _final(data.take(np.flatnonzero(data.labelled)), bars, plan, judged, workers, progress)
+    audits = [told for one in judged for told in one.figures["splits"]] + audits
     pooled = pd.concat([one.predictions for one in judged]).dropna()
     figures = _pooled_figures(data, judged, plan.venue.exits.bars)
-    return Trained(*final, [one.figures for one in judged], pooled, figures)
+    return Trained(model, choice, audits, [one.figures for one in judged], pooled, figures)
 
 
-def _judge_split(
-    number: int,
-    split: tuple[np.ndarray, np.ndarray],
-    data: Dataset,
-    bars: pd.DataFrame,
-    plan: Plan,
-    edges: pd.DatetimeIndex,
-) -> Judged:
-    train_rows, test_rows = split
-    purged = int((data.labelled & (data.X.index <= edges[number])).sum()) - len(train_rows)
-    return judge(number, data.take(train_rows), data.take(test_rows), bars, plan, edges, purged)
-
-
-def judge(
-    number: int,
-    train_part: Dataset,
-    block: Dataset,
-    bars: pd.DataFrame,
-    plan: Plan,
-    edges: pd.DatetimeIndex,
-    purged: int = 0,
-) -> Judged:
-    """Fit fold `number` on `train_part` and judge it on `block`, on a fresh account; `purged` rows were left out."""
+def judge(number: int, part: Part, data: Dataset, bars: pd.DataFrame, plan: Plan, edges: pd.DatetimeIndex) -> Judged:
+    """Fit fold `number` on the rows of `data` that train in `part` and judge it on its block, on a fresh account."""
+    train_part, block = data.take(part.train), data.take(part.test)
     train_end = train_part.X.index[-1]
     known = bars.loc[: train_part.t1.max()]
     span = (train_end - edges[0]) / ((edges[-1] - edges[0]) / (len(edges) - 1))
@@ -123,7 +108,8 @@ def judge(
         "test_start": block.X.index[0].isoformat(),
         "test_end": block.X.index[-1].isoformat(),
         "rows": len(train_part.y),
-        "purged": purged,
+        "purged": part.audit.purged,
+        "embargoed": part.audit.embargoed,
         "test_rows": len(block.y),
         "rounds": fitted.rounds,
         "thresholds": fitted.choice.described(),
@@ -135,6 +121,7 @@ def judge(
         "losses": int((result.trades["r"] < 0).sum()),
     }
     figures["base_rate"] = rates.tolist()
+    figures["splits"] = [part.told(), *(inner.told(part.name) for inner in fitted.splits)]
     figures |= skill(drop_labels_past(block, edges[number + 1]), predictions, rates, venue.exits.bars)
     figures |= metrics.summary(result.trades, result.equity["equity"], venue.market)
     return Judged(figures, predictions.assign(fold=number), model.raw(block.X), fitted.rounds)
@@ -177,15 +164,6 @@ def cost_in_r(trades: pd.DataFrame) -> float | None:
     return float(trades["cost"].sum() / at_risk) if len(trades) and at_risk > 0 else None
 
 
-def _splits(
-    data: Dataset, bars: pd.DataFrame, plan: Plan, edges: pd.DatetimeIndex
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    research = plan.research
-    splitter = PurgedWalkForward(research.folds, research.purge, research.embargo, edges=list(edges))
-    for rows, block in splitter.split(data.X, t1=data.t1, bars=pd.DatetimeIndex(bars.index)):
-        yield rows[data.labelled[rows]], block
-
-
 def _check_first(rows: np.ndarray, data: Dataset, edges: pd.DatetimeIndex, plan: Plan) -> None:
     needed = plan.research.minimum_rows
     if len(rows) < needed:
@@ -198,11 +176,12 @@ def _check_first(rows: np.ndarray, data: Dataset, edges: pd.DatetimeIndex, plan:
 
 def _final(
     data: Dataset, bars: pd.DataFrame, plan: Plan, judged: list[Judged], workers: int, progress: Progress
-) -> tuple[Ensemble, Choice]:
-    """Return the model fitted on all development rows that end a purge before the judged window, and its thresholds."""
-    _, end = row_spans(data.X, data.t1, pd.DatetimeIndex(bars.index), plan.research.purge)
-    usable = data.take(np.flatnonzero(end <= len(bars) - plan.research.embargo))
-    importance = fold.gains_of(usable, bars, plan)
+) -> tuple[Ensemble, Choice, list[dict[str, Any]]]:
+    """Return the model of all development rows that end a gap before the judged window, thresholds and audits."""
+    before = parts.final(data, bars, plan.research)
+    usable = data.take(before.train)
+    inner = parts.inner(usable, bars, plan.research)
+    importance = fold.gains_of(usable, inner, plan)
     chosen = selection.select(usable.X.to_numpy(), list(usable.X), importance, plan.recipe.features)
     rounds = {name: median_low([one.rounds[name] for one in judged]) for name in plan.weights}
     tasks = [joblib.delayed(_named)(name, usable, chosen, rounds[name], plan.research.seed) for name in plan.weights]
@@ -213,7 +192,8 @@ def _final(
     model = Ensemble(tuple(chosen), members, plan.weights, calibrations, paid)
     voted = np.vstack([ensemble.vote(one.raw, model.weights, calibrations) for one in judged])
     predictions = pd.DataFrame(voted, columns=list(PROBABILITIES), index=_stamps(judged)).dropna()
-    return model, fold.choose(predictions, paid, bars, plan, blocks=len(judged))
+    audits = [before.told(), *(part.told(before.name) for part in inner)]
+    return model, fold.choose(predictions, paid, bars, plan, blocks=len(judged)), audits
 
 
 def _named(name: str, usable: Dataset, chosen: list[str], rounds: int, seed: int) -> tuple[str, bytes]:

@@ -4,6 +4,7 @@ Inside the training part a purged last share stops the boosting early, and purge
 set thresholds. The members that predict the judged block are then fitted on all training rows.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +12,11 @@ import pandas as pd
 
 from market.errors import DataError
 from market.settings import Recipe, Research
-from training import calibration, ensemble, selection, thresholds
+from training import calibration, ensemble, parts, selection, thresholds
 from training.dataset import Dataset
 from training.ensemble import Ensemble
 from training.members import MEMBERS, Fitted, Sample
-from training.splits import PurgedKFold, purged_holdout
+from training.parts import Part
 from training.thresholds import Choice, Venue
 
 
@@ -33,11 +34,12 @@ class Plan(NamedTuple):
 
 
 class FittedFold(NamedTuple):
-    """A fitted ensemble, its thresholds and the rounds that its members took."""
+    """A fitted ensemble, its thresholds, the rounds that its members took and the inner splits."""
 
     ensemble: Ensemble
     choice: Choice
     rounds: dict[str, int]
+    splits: list[Part]
 
 
 def fit(train: Dataset, bars: pd.DataFrame, plan: Plan, blocks: float) -> FittedFold:
@@ -46,7 +48,9 @@ def fit(train: Dataset, bars: pd.DataFrame, plan: Plan, blocks: float) -> Fitted
     `blocks` is how many judged-block lengths the training part spans.
     """
     seed = plan.research.seed
-    importance, rounds, raw = _inner_predictions(train, bars, plan)
+    inner = parts.inner(train, bars, plan.research)
+    held_out = parts.holdout(train, bars, plan.research)
+    importance, rounds, raw = _inner_predictions(train, inner, held_out, plan)
     chosen = selection.select(train.X.to_numpy(), list(train.X), importance, plan.recipe.features)
     members = {name: _fit_member(name, train, chosen, taken, seed) for name, taken in rounds.items()}
     judged = np.isfinite(next(iter(raw.values()))[:, 0])
@@ -58,7 +62,7 @@ def fit(train: Dataset, bars: pd.DataFrame, plan: Plan, blocks: float) -> Fitted
     voted = ensemble.vote({name: p[judged] for name, p in raw.items()}, model.weights, calibrations)
     predictions = pd.DataFrame(voted, columns=list(ensemble.PROBABILITIES), index=train.X.index[judged])
     choice = choose(predictions, paid, bars, plan, blocks)
-    return FittedFold(model, choice, rounds)
+    return FittedFold(model, choice, rounds, [*inner, held_out])
 
 
 def choose(predictions: pd.DataFrame, paid: ensemble.Outcomes, bars: pd.DataFrame, plan: Plan, blocks: float) -> Choice:
@@ -70,11 +74,9 @@ def choose(predictions: pd.DataFrame, paid: ensemble.Outcomes, bars: pd.DataFram
     return thresholds.given(known, score, plan.venue, plan.recipe.thresholds.long, plan.recipe.thresholds.short)
 
 
-def gains_of(train: Dataset, bars: pd.DataFrame, plan: Plan) -> np.ndarray:
+def gains_of(train: Dataset, inner: Sequence[Part], plan: Plan) -> np.ndarray:
     """Return the importance of every feature, averaged over the purged inner folds of `train`."""
-    return selection.average(
-        [selection.gains(sample_of(train.take(rows)), plan.research.seed) for rows, _ in _inner(train, bars, plan)]
-    )
+    return selection.average([selection.gains(sample_of(train.take(part.train)), plan.research.seed) for part in inner])
 
 
 def fit_member(name: str, train: Dataset, features: list[str], rounds: int, seed: int) -> bytes:
@@ -97,45 +99,26 @@ def _fit_member(name: str, train: Dataset, features: list[str], rounds: int, see
     return MEMBERS[name].fit(sample_of(train, features), held_out=None, rounds=rounds, seed=seed)
 
 
-def _inner(train: Dataset, bars: pd.DataFrame, plan: Plan) -> list[tuple[np.ndarray, np.ndarray]]:
-    research = plan.research
-    splitter = PurgedKFold(research.inner_folds, research.purge, research.embargo)
-    splits = list(splitter.split(train.X, t1=train.t1, bars=pd.DatetimeIndex(bars.index)))
-    for rows, _ in splits:
-        if len(np.unique(train.y[rows])) < 2:
-            raise DataError(f"An inner fold has {len(rows)} rows of fewer than two classes: import more history.")
-    return splits
-
-
 def _inner_predictions(
-    train: Dataset, bars: pd.DataFrame, plan: Plan
+    train: Dataset, inner: Sequence[Part], held_out: Part, plan: Plan
 ) -> tuple[np.ndarray, dict[str, int], dict[str, np.ndarray]]:
     """Return importance, rounds by member, and each member's raw out-of-fold probabilities on `train`."""
     seed = plan.research.seed
-    splits = _inner(train, bars, plan)
-    scouts = [selection.gains(sample_of(train.take(rows)), seed) for rows, _ in splits]
+    scouts = [selection.gains(sample_of(train.take(part.train)), seed) for part in inner]
     names, matrix = list(train.X), train.X.to_numpy()
-    rounds = _rounds(train, bars, plan, scouts[-1])  # the last scout saw nothing of the tail
+    rounds = _rounds(train, held_out, plan, scouts[-1])  # the last scout saw nothing of the tail
     raw = {name: np.full((len(train.y), 3), np.nan) for name in rounds}
-    for (rows, judged), scout in zip(splits, scouts, strict=True):
-        chosen = selection.select(matrix[rows], names, scout, plan.recipe.features)
-        part, X = train.take(rows), selection.columns(train.X.iloc[judged], chosen)
+    for part, scout in zip(inner, scouts, strict=True):
+        chosen = selection.select(matrix[part.train], names, scout, plan.recipe.features)
+        learn, X = train.take(part.train), selection.columns(train.X.iloc[part.test], chosen)
         for name in rounds:
-            raw[name][judged] = ensemble.predicted(_fit_member(name, part, chosen, rounds[name], seed), X)
+            raw[name][part.test] = ensemble.predicted(_fit_member(name, learn, chosen, rounds[name], seed), X)
     return selection.average(scouts), rounds, raw
 
 
-def _rounds(train: Dataset, bars: pd.DataFrame, plan: Plan, importance: np.ndarray) -> dict[str, int]:
+def _rounds(train: Dataset, held_out: Part, plan: Plan, importance: np.ndarray) -> dict[str, int]:
     """Return how many rounds each member takes until the purged tail of `train` gets no better."""
-    research = plan.research
-    stamps = pd.DatetimeIndex(bars.index)
-    early, late = purged_holdout(
-        train.X, train.t1, research.inner_holdout, research.purge, research.embargo, bars=stamps
-    )
-    if len(early) == 0:
-        raise DataError(f"{len(train.y)} training rows are too few for an early-stopping split: import more history.")
+    early, seed = held_out.train, plan.research.seed
     chosen = selection.select(train.X.to_numpy()[early], list(train.X), importance, plan.recipe.features)
-    learn, watch = sample_of(train.take(early), chosen), sample_of(train.take(late), chosen)
-    return {
-        name: MEMBERS[name].fit(learn, held_out=watch, rounds=None, seed=research.seed).rounds for name in plan.weights
-    }
+    learn, watch = sample_of(train.take(early), chosen), sample_of(train.take(held_out.test), chosen)
+    return {name: MEMBERS[name].fit(learn, held_out=watch, rounds=None, seed=seed).rounds for name in plan.weights}

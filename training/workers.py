@@ -1,16 +1,14 @@
-"""Worker processes: work spread over cores, one thread each, that never outlive the process that asked for it."""
+"""Work spread over worker processes, one thread each, that never outlive the process that asked for it."""
 
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import joblib
 
-Progress = Callable[[str, int, int], None]
+from market.workers import end_with
 
-_WATCH_SECONDS = 1.0
+Progress = Callable[[str, int, int], None]
 
 
 def spread(tasks: list[Any], workers: int, what: str, progress: Progress, total: int) -> Iterator[Any]:
@@ -26,15 +24,3 @@ def spread(tasks: list[Any], workers: int, what: str, progress: Progress, total:
     for done, result in enumerate(parallel(tasks), start=total - len(tasks) + 1):
         yield result
         progress(what, done, total)
-
-
-def end_with(parent: int) -> None:
-    """Let this worker process end soon after its parent does, even where the parent was killed."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_WATCH_SECONDS)
-        os._exit(1)
-
-    if os.getpid() != parent:
-        threading.Thread(target=watch, daemon=True).start()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from feature_store.arrays import Bars, Columns
+from feature_store.described import Catalogue, Described
 from market.sessions import LONDON, NEW_YORK, SESSIONS, session_at, zone_clock
 
 LOOKBACK = 2
@@ -16,6 +17,45 @@ LOOKBACK = 2
 _DAY_MINUTES = 1440
 _MINUTE = 60_000_000  # microseconds
 _FIRST_WEEKDAY = 3  # 1970 began on a Thursday
+
+CATALOGUE: Catalogue = {
+    **{
+        f"{name}_{part}": Described(f"{part.capitalize()} of the {what}", "own", "share", -1.0, 1.0)
+        for part in ("sine", "cosine")
+        for name, what in (
+            ("day", "minute of the day (UTC), as an angle"),
+            ("new_york_day", "minute of the day in New York, as an angle"),
+            ("hour", "minute of the hour, as an angle"),
+            ("week", "day of the week in New York, as an angle"),
+            ("year", "day of the year, as an angle"),
+        )
+    },
+    "weekday": Described("Day of the week in New York, Monday 0", "own", "days", 0.0, 6.0),
+    "session_asia": Described("1 from 17:00 in New York until London opens", "own", "0 or 1", 0.0, 1.0),
+    "session_london": Described("1 from 8:00 in London until New York opens", "own", "0 or 1", 0.0, 1.0),
+    "session_new_york": Described("1 from 8:00 to 17:00 in New York", "own", "0 or 1", 0.0, 1.0),
+    "overlap": Described("1 while it is New York's session and before 17:00 in London", "own", "0 or 1", 0.0, 1.0),
+    "day_minutes": Described(
+        "Minutes since the trading day began, at 17:00 in New York", "own", "minutes", 0.0, 1439.0
+    ),
+    "session_minutes": Described("Minutes since the session began that it is", "own", "minutes", 0.0, 659.0),
+    "hours_since_london_open": Described("Hours since it was 8:00 in London", "own", "hours", 0.0, 24.0),
+    "hours_since_new_york_open": Described("Hours since it was 8:00 in New York", "own", "hours", 0.0, 24.0),
+    "new_york_stocks_open": Described("1 from 9:30 to 16:00 in New York, Monday to Friday", "own", "0 or 1", 0.0, 1.0),
+    "week_hours": Described("Hours since Sunday 17:00 in New York", "own", "hours", 0.0, 168.0),
+    "week_start": Described("1 in the first twelve hours of the trading week", "own", "0 or 1", 0.0, 1.0),
+    "week_end": Described("1 in the last twelve hours of the trading week", "own", "0 or 1", 0.0, 1.0),
+    "month_place": Described("Days of the month that are over ÷ its length", "own", "share", 0.0, 1.0),
+    "month_turn": Described(
+        "1 on the last two days of a month and the first two",
+        "Ariel (1987), J. Financial Economics 18",
+        "0 or 1",
+        0.0,
+        1.0,
+    ),
+    "quarter_turn": Described("1 on the last two days of a quarter and the first two", "own", "0 or 1", 0.0, 1.0),
+    "pause_hours": Described("Hours since the bar before", "own", "hours", 0.0, np.inf),
+}
 
 
 class Clock(NamedTuple):
@@ -65,11 +105,18 @@ def _cycles(plain: Clock, new_york: Clock) -> Columns:
 
 
 def _sessions(codes: np.ndarray, london: Clock, new_york: Clock) -> Columns:
-    """Which session it is, the London and New York overlap, the first hours, and hours since each opened."""
+    """Which session it is, the London and New York overlap, and the time since each opened and the day began.
+
+    The trading day and its first session, Asia, begin at 17:00 in New York.
+    """
     columns = {f"session_{name}": (codes == code) * 1.0 for code, name in enumerate(SESSIONS) if name != "none"}
     columns["overlap"] = ((codes == SESSIONS.index("new_york")) & (london.minute < 17 * 60)) * 1.0
-    columns["hours_since_london_open"] = (london.minute - 8 * 60) % _DAY_MINUTES / 60.0
-    columns["hours_since_new_york_open"] = (new_york.minute - 8 * 60) % _DAY_MINUTES / 60.0
+    since_roll, since_london = (new_york.minute - 17 * 60) % _DAY_MINUTES, (london.minute - 8 * 60) % _DAY_MINUTES
+    since_new_york = (new_york.minute - 8 * 60) % _DAY_MINUTES
+    columns["day_minutes"] = since_roll
+    columns["session_minutes"] = np.choose(codes, [since_roll, since_roll, since_london, since_new_york])
+    columns["hours_since_london_open"] = since_london / 60.0
+    columns["hours_since_new_york_open"] = since_new_york / 60.0
     columns["new_york_stocks_open"] = (
         (new_york.minute >= 9 * 60 + 30) & (new_york.minute < 16 * 60) & (new_york.weekday < 5)
     ) * 1.0

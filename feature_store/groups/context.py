@@ -9,6 +9,7 @@ column's name says so. Distances are in the mean true range of the coarse window
 import numpy as np
 
 from feature_store.arrays import Bars, Columns, change, log_return, ratio, true_range
+from feature_store.described import Catalogue, Described
 from feature_store.window_lines import window_fit
 from feature_store.window_moments import window_deviation, window_mean, window_sum
 from feature_store.window_order import window_highest
@@ -45,6 +46,40 @@ def _own_bars(timeframe: Timeframe, coarse: Timeframe) -> int:
 
 LOOKBACK = {
     name: max(_own_bars(timeframe, coarse) for coarse in coarser(timeframe)) for name, timeframe in TIMEFRAMES.items()
+}
+
+CATALOGUE: Catalogue = {
+    "{coarse}_body_share": Described(
+        "(Close − open) ÷ range of the newest complete {0} bar", "own", "share", -1.0, 1.0
+    ),
+    "{coarse}_close_place": Described("(Close − low) ÷ range of the newest complete {0} bar", "own", "share", 0.0, 1.0),
+    "{coarse}_last_return": Described(
+        "Log return of the newest complete {0} bar ÷ deviation of its window", "own", "deviations", -np.inf, np.inf
+    ),
+    "{coarse}_last_range_atr": Described(
+        "True range of the newest complete {0} bar ÷ mean of its window", "own", "ratio", 0.0, 20.0
+    ),
+    "{coarse}_rsi_{n}": Described(
+        "Sum of gains ÷ sum of gains and losses of {1} complete {0} bars", "Cutler's RSI", "points", 0.0, 100.0
+    ),
+    "{coarse}_place_in_range_{n}": Described(
+        "(Close − lowest low) ÷ (highest high − lowest low) of {1} complete {0} bars", "own", "share", 0.0, 1.0
+    ),
+    "{coarse}_close_to_sma_{n}_atr": Described(
+        "Close − mean close of {1} complete {0} bars", "own", "mean true ranges", -np.inf, np.inf
+    ),
+    "{coarse}_line_{n}_fit": Described(
+        "R² of the straight line through {1} complete {0} closes, with the sign of its slope", "own", "share", -1.0, 1.0
+    ),
+    "{coarse}_deviation_{n}_percent": Described(
+        "Standard deviation of log returns of {1} complete {0} bars", "own", "percent", 0.0, np.inf
+    ),
+    "{coarse}_range_change_{n}": Described(
+        "Mean true range of the newest quarter of {1} complete {0} bars ÷ of all", "own", "ratio", 0.0, 4.0
+    ),
+    "{coarse}_since_close_atr": Described(
+        "Close − close of the newest complete {0} bar", "own", "mean true ranges", -np.inf, np.inf
+    ),
 }
 
 

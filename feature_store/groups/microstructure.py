@@ -5,7 +5,8 @@ Levels are in ATR(14) or in hundredths of a percent of price. Where the spread o
 
 import numpy as np
 
-from feature_store.arrays import Bars, Columns, change, earlier, ratio
+from feature_store.arrays import Bars, Columns, change, earlier, ratio, together
+from feature_store.described import Catalogue, Described
 from feature_store.window_moments import window_correlation, window_deviation, window_mean, window_score
 from feature_store.window_order import window_rank
 
@@ -13,10 +14,55 @@ LOOKBACK = 600
 
 _BASIS_POINTS = 1e4
 
+CATALOGUE: Catalogue = {
+    "spread_atr": Described("Charged spread", "own", "ATR", 0.0, np.inf),
+    "spread_basis_points": Described("Charged spread ÷ close", "own", "basis points", 0.0, np.inf),
+    "spread_score_{n}": Described("(Spread − mean) ÷ deviation, {0} bars", "own", "deviations", -9.9, 9.9),
+    "spread_rank_{n}": Described(
+        "Share of the last {0} spreads that are under this one, ties half", "own", "share", 0.0, 1.0
+    ),
+    "spread_change_atr": Described("Spread − the one before", "own", "ATR", -np.inf, np.inf),
+    "corwin_schultz_{n}": Described(
+        "Spread that highs and lows of two bars imply, mean of {0} bars",
+        "Corwin and Schultz (2012), J. Finance 67",
+        "basis points",
+        0.0,
+        2e4,
+    ),
+    "abdi_ranaldo_{n}": Described(
+        "Spread that closes and middles of two bars imply, {0} bars",
+        "Abdi and Ranaldo (2017), Rev. Financial Studies 30",
+        "basis points",
+        0.0,
+        np.inf,
+    ),
+    "roll_{n}": Described(
+        "2 √(−covariance of successive returns), {0} bars; 0 if it is not negative",
+        "Roll (1984), J. Finance 39",
+        "basis points",
+        0.0,
+        np.inf,
+    ),
+    "unmoved_share_{n}": Described(
+        "Share of {0} bars whose close is the one before",
+        "Lesmond, Ogden and Trzcinka (1999), Rev. Financial Studies 12",
+        "share",
+        0.0,
+        1.0,
+    ),
+    "reversal_share_{n}": Described("Share of {0} bars that move against the bar before", "own", "share", 0.0, 1.0),
+    "successive_correlation_{n}": Described(
+        "Correlation of returns with the ones before, {0} bars", "own", "correlation", -1.0, 1.0
+    ),
+    "noise_{n}": Described(
+        "Deviation of changes of returns ÷ of returns, {0} bars: √2 for independent ones", "own", "ratio", 0.0, np.inf
+    ),
+}
+
 
 def compute(bars: Bars) -> Columns:
     """Return the microstructure columns of each bar (float64, NaN in warm-up)."""
-    return _spread(bars) | _implied_spreads(bars) | _reversals(bars)
+    return together(PARTS, bars)
 
 
 def _spread(bars: Bars) -> Columns:
@@ -79,3 +125,6 @@ def _reversals(bars: Bars) -> Columns:
         "successive_correlation_10": window_correlation(returns, before, 10),
         "noise_20": ratio(window_deviation(change(returns), 20), window_deviation(returns, 20)),
     }
+
+
+PARTS = (_spread, _implied_spreads, _reversals)

@@ -5,7 +5,8 @@ Returns are log returns of closes in units of their own deviation; 0 where nothi
 
 import numpy as np
 
-from feature_store.arrays import Bars, Columns, change, earlier, log_return, ratio
+from feature_store.arrays import Bars, Columns, change, earlier, log_return, ratio, together
+from feature_store.described import Catalogue, Described
 from feature_store.window_moments import (
     window_correlation,
     window_deviation,
@@ -20,10 +21,60 @@ LOOKBACK = 600
 
 _HORIZONS = (1, 2, 3, 8, 13, 34, 55, 89, 144)
 
+CATALOGUE: Catalogue = {
+    "return_{n}": Described(
+        "Log return over {0} bars ÷ (deviation of 100 returns × √{0})", "own", "deviations", -np.inf, np.inf
+    ),
+    "close_score_{n}": Described(
+        "(Log close − mean) ÷ deviation, {0} bars", "own", "deviations", -199.0 / 200.0**0.5, 199.0 / 200.0**0.5
+    ),
+    "size_rank_{n}": Described(
+        "Share of the last {0} returns that are smaller in size, ties half", "own", "share", 0.0, 1.0
+    ),
+    "skewness_{n}": Described(
+        "Skewness of {0} returns", "Third standardised moment, divisor n", "number", -98.0 / 99.0**0.5, 98.0 / 99.0**0.5
+    ),
+    "kurtosis_{n}": Described(
+        "Kurtosis of {0} returns: 3 is normal, 0 that nothing moved",
+        "Fourth standardised moment, divisor n",
+        "number",
+        0.0,
+        98.0 + 1.0 / 99.0,
+    ),
+    "up_share_{n}": Described("Share of {0} bars whose close rose", "own", "share", 0.0, 1.0),
+    "autocorrelation_{n}_{n}": Described(
+        "Correlation of returns with those {0} bars before, {1} bars",
+        "Box and Jenkins (1970), Time Series Analysis",
+        "correlation",
+        -1.0,
+        1.0,
+    ),
+    "variance_ratio_{n}_{n}": Described(
+        "Mean squared return over {0} bars ÷ {0} times that over one, {1} bars: over 1 trends, under 1 reverts",
+        "Lo and MacKinlay (1988), Rev. Financial Studies 1",
+        "ratio",
+        0.0,
+        np.inf,
+    ),
+    "efficiency_{n}": Described(
+        "Net move ÷ sum of the sizes of moves, {0} bars, with its sign",
+        "Kaufman (1995), Smarter Trading",
+        "share",
+        -1.0,
+        1.0,
+    ),
+    "turn_share_{n}": Described("Share of {0} bars that move against the bar before", "own", "share", 0.0, 1.0),
+    "streak_{n}": Described(
+        "Bars in a row that moved this way, with its sign, counted up to {0}", "own", "bars", -20.0, 20.0
+    ),
+    "deepest_fall_{n}_atr": Described("Largest fall from a close to a later one, {0} bars", "own", "ATR", 0.0, np.inf),
+    "steepest_rise_{n}_atr": Described("Largest rise from a close to a later one, {0} bars", "own", "ATR", 0.0, np.inf),
+}
+
 
 def compute(bars: Bars) -> Columns:
     """Return the statistical columns of each bar (float64, NaN in warm-up)."""
-    return _returns(bars) | _shape(bars) | _memory(bars) | _paths(bars) | _excursions(bars)
+    return together(PARTS, bars)
 
 
 def _returns(bars: Bars) -> Columns:
@@ -82,3 +133,6 @@ def _excursions(bars: Bars) -> Columns:
         columns[f"deepest_fall_{n}_atr"] = window_drawdown(close, n) / unit
         columns[f"steepest_rise_{n}_atr"] = window_drawdown(-close, n) / unit
     return columns
+
+
+PARTS = (_returns, _shape, _memory, _paths, _excursions)

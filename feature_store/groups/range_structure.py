@@ -6,16 +6,67 @@ Distances are in ATR(14). A bar without range has no wicks (0) and closes in its
 import numpy as np
 import talib
 
-from feature_store.arrays import Bars, Columns, earlier, ratio
+from feature_store.arrays import Bars, Columns, earlier, ratio, together, whole
+from feature_store.described import Catalogue, Described
 from feature_store.window_moments import window_mean
 from feature_store.window_order import bars_since_highest, last_swing_high, window_rank
 
 LOOKBACK = 600
 
+CATALOGUE: Catalogue = {
+    "body_share": Described("(Close − open) ÷ range", "own", "share", -1.0, 1.0),
+    "upper_wick_share": Described("(High − the higher of open and close) ÷ range", "own", "share", 0.0, 1.0),
+    "lower_wick_share": Described("(The lower of open and close − low) ÷ range", "own", "share", 0.0, 1.0),
+    "close_place": Described("(Close − low) ÷ range", "own", "share", 0.0, 1.0),
+    "body_share_mean_{n}": Described("Mean size of the body's share of the range, {0} bars", "own", "share", 0.0, 1.0),
+    "wick_balance_{n}": Described(
+        "Mean of lower − upper wick, shares of the range, {0} bars", "own", "share", -1.0, 1.0
+    ),
+    "close_place_mean_{n}": Described("Mean place of the close in its bar, {0} bars", "own", "share", 0.0, 1.0),
+    "range_rank_{n}": Described(
+        "Share of the last {0} ranges that are under this one, ties half", "own", "share", 0.0, 1.0
+    ),
+    "gap_atr": Described("Open − close before", "own", "ATR", -14.0, 14.0),
+    "gap_size_mean_{n}_atr": Described("Mean size of gaps, {0} bars", "own", "ATR", 0.0, 14.0),
+    "largest_gap_{n}_atr": Described("Largest opening gap of {0} bars, with its sign", "own", "ATR", -np.inf, np.inf),
+    "bars_since_largest_gap_{n}": Described("Bars since the largest opening gap of {0}", "own", "bars", 0.0, 99.0),
+    "largest_gap_{n}_origin_distance_atr": Described(
+        "Close − the close before the largest opening gap of {0} bars", "own", "ATR", -np.inf, np.inf
+    ),
+    "true_range_atr": Described(
+        "True range", "Wilder (1978), New Concepts in Technical Trading Systems", "ATR", 0.0, 14.0
+    ),
+    "overlap_share": Described(
+        "What this range and the one before share ÷ what they cover together", "own", "share", 0.0, 1.0
+    ),
+    "inside_bar": Described("1 if the range lies inside the one before", "own", "0 or 1", 0.0, 1.0),
+    "outside_bar": Described("1 if the range reaches beyond the one before on both sides", "own", "0 or 1", 0.0, 1.0),
+    "higher_high_share_{n}": Described("Share of {0} bars with a high above the one before", "own", "share", 0.0, 1.0),
+    "lower_low_share_{n}": Described("Share of {0} bars with a low under the one before", "own", "share", 0.0, 1.0),
+    "place_in_range_{n}": Described(
+        "(Close − lowest low) ÷ (highest high − lowest low), {0} bars", "own", "share", 0.0, 1.0
+    ),
+    "range_{n}_atr": Described("Highest high − lowest low, {0} bars", "own", "ATR", 0.0, np.inf),
+    "bars_since_high_{n}": Described("Bars since the highest high of {0}", "own", "bars", 0.0, 199.0),
+    "bars_since_low_{n}": Described("Bars since the lowest low of {0}", "own", "bars", 0.0, 199.0),
+    "breakout_{n}_atr": Described(
+        "Close above the highest high of the {0} bars before, else 0", "own", "ATR", 0.0, 14.0
+    ),
+    "breakdown_{n}_atr": Described(
+        "Close under the lowest low of the {0} bars before, else 0", "own", "ATR", 0.0, 14.0
+    ),
+    "swing_high_distance_atr": Described(
+        "Newest high that three bars on either side do not exceed (of 60 bars) − close", "own", "ATR", -np.inf, np.inf
+    ),
+    "swing_low_distance_atr": Described(
+        "Close − newest low that three bars on either side do not undercut (of 60 bars)", "own", "ATR", -np.inf, np.inf
+    ),
+}
+
 
 def compute(bars: Bars) -> Columns:
     """Return the range columns of each bar (float64, NaN in warm-up)."""
-    return _bar_shape(bars) | _against_previous(bars) | _extremes(bars) | _swings(bars)
+    return together(PARTS, bars)
 
 
 def _bar_shape(bars: Bars) -> Columns:
@@ -58,6 +109,19 @@ def _against_previous(bars: Bars) -> Columns:
     }
 
 
+def _largest_gap(bars: Bars) -> Columns:
+    """Size, age and origin of the largest opening gap of 100 bars, of equal ones (in whole prices) the newest."""
+    open_, close, unit = (series[LOOKBACK - 101 :] for series in (bars.open, bars.close, bars.unit))
+    before = earlier(close, 1)
+    age = bars_since_highest(np.abs(whole(open_) - whole(before)), 100)
+    at = np.arange(len(age)) - np.nan_to_num(age).astype(np.int64)
+    return {
+        "largest_gap_100_atr": (open_ - before)[at] / unit,
+        "bars_since_largest_gap_100": age,
+        "largest_gap_100_origin_distance_atr": (close - before[at]) / unit,
+    }
+
+
 def _extremes(bars: Bars) -> Columns:
     high, low, close, unit = (series[LOOKBACK - 200 :] for series in (bars.high, bars.low, bars.close, bars.unit))
     columns = {}
@@ -82,3 +146,6 @@ def _swings(bars: Bars) -> Columns:
         "swing_high_distance_atr": (last_swing_high(high, 3, 60) - close) / unit,
         "swing_low_distance_atr": (close + last_swing_high(-low, 3, 60)) / unit,
     }
+
+
+PARTS = (_bar_shape, _against_previous, _largest_gap, _extremes, _swings)

@@ -6,19 +6,110 @@ Distances and slopes are in ATR(14); 0 in a market that stands still.
 import numpy as np
 import talib
 
-from feature_store.arrays import STANDSTILL, Bars, Columns, change, earlier, ratio, true_range, whole
+from feature_store.arrays import STANDSTILL, Bars, Columns, change, earlier, ratio, together, true_range, whole
+from feature_store.described import Catalogue, Described
 from feature_store.window_lines import window_fit, window_residual
 from feature_store.window_moments import window_mean, window_sum
 from feature_store.window_order import bars_since_highest
 
 LOOKBACK = 600
 
+_WILDER = "Wilder (1978), New Concepts in Technical Trading Systems, ch. 4"
+_HOSODA = "Hosoda (1969), Ichimoku Kinko Hyo"
+
+CATALOGUE: Catalogue = {
+    "close_to_sma_{n}_atr": Described("Close − its mean of {0} bars", "TA-Lib SMA", "ATR", -np.inf, np.inf),
+    "sma_{n}_slope_{n}_atr": Described(
+        "Mean of {0} closes minus itself {1} bars ago", "TA-Lib SMA", "ATR", -np.inf, np.inf
+    ),
+    "sma_{n}_to_{n}_atr": Described(
+        "Mean of {0} closes − mean of {1}: the golden cross when it turns positive",
+        "TA-Lib SMA",
+        "ATR",
+        -np.inf,
+        np.inf,
+    ),
+    "detrended_{n}_atr": Described(
+        "Detrended price: the close of {0} / 2 + 1 bars ago − the mean of {0}", "Achelis (1995)", "ATR", -np.inf, np.inf
+    ),
+    "above_sma_{n}_share": Described(
+        "Share of the last {0} bars that closed above their mean of {0}", "own", "share", 0.0, 1.0
+    ),
+    "line_{n}_fit": Described(
+        "R² of the least-squares line through {0} closes, with the sign of its slope",
+        "TA-Lib CORREL",
+        "share",
+        -1.0,
+        1.0,
+    ),
+    "line_{n}_residual_atr": Described(
+        "Close − the end of the least-squares line through {0} closes", "TA-Lib LINEARREG", "ATR", -np.inf, np.inf
+    ),
+    "adx_{n}": Described(
+        "Wilder's average of abs(DI+ − DI−) ÷ (DI+ + DI−) over {0} bars", f"{_WILDER}; TA-Lib ADX", "points", 0.0, 100.0
+    ),
+    "adx_{n}_change_{n}": Described("ADX of {0} bars minus itself {1} bars ago", "own", "points", -100.0, 100.0),
+    "di_difference_{n}": Described("DI+ − DI− of {0} bars", _WILDER, "points", -100.0, 100.0),
+    "di_plus_{n}": Described(
+        "Upward movement ÷ true range, Wilder's averages of {0} bars",
+        f"{_WILDER}; TA-Lib PLUS_DI",
+        "points",
+        0.0,
+        100.0,
+    ),
+    "di_minus_{n}": Described(
+        "Downward movement ÷ true range, Wilder's averages of {0} bars",
+        f"{_WILDER}; TA-Lib MINUS_DI",
+        "points",
+        0.0,
+        100.0,
+    ),
+    "aroon_up_{n}": Described(
+        "100 × (1 − bars since the highest high of {0} + 1 bars ÷ {0}), the newest of equals",
+        "Chande (1995), Stocks & Commodities; TA-Lib AROON",
+        "points",
+        0.0,
+        100.0,
+    ),
+    "aroon_down_{n}": Described(
+        "100 × (1 − bars since the lowest low of {0} + 1 bars ÷ {0}), the newest of equals",
+        "Chande (1995), Stocks & Commodities; TA-Lib AROON",
+        "points",
+        0.0,
+        100.0,
+    ),
+    "aroon_{n}": Described(
+        "Aroon up − Aroon down", "Chande (1995), Stocks & Commodities; TA-Lib AROONOSC", "points", -100.0, 100.0
+    ),
+    "vortex_{n}": Described(
+        "Sums of abs(high − low before) − abs(low − high before) ÷ sum of true ranges, {0} bars",
+        "Botes and Siepman (2010), Stocks & Commodities",
+        "ratio",
+        -np.inf,
+        np.inf,
+    ),
+    "vertical_horizontal_{n}": Described(
+        "(Highest − lowest close) ÷ sum of the sizes of moves, {0} bars", "White (1991), Futures", "share", 0.0, 1.0
+    ),
+    "ichimoku_conversion_to_base_atr": Described(
+        "Middle of the range of 9 bars − middle of 26", _HOSODA, "ATR", -np.inf, np.inf
+    ),
+    "ichimoku_close_to_base_atr": Described("Close − middle of the range of 26 bars", _HOSODA, "ATR", -np.inf, np.inf),
+    "ichimoku_cloud_ahead_atr": Described(
+        "Span A − span B of this bar, which are drawn 26 bars ahead", _HOSODA, "ATR", -np.inf, np.inf
+    ),
+    "ichimoku_above_cloud_atr": Described(
+        "Close − the upper edge of the cloud that was drawn 26 bars ago", _HOSODA, "ATR", -np.inf, np.inf
+    ),
+    "ichimoku_below_cloud_atr": Described(
+        "Close − the lower edge of the cloud that was drawn 26 bars ago", _HOSODA, "ATR", -np.inf, np.inf
+    ),
+}
+
 
 def compute(bars: Bars) -> Columns:
     """Return the trend columns of each bar (float64, NaN in warm-up)."""
-    columns = _averages(bars) | _lines(bars)
-    columns |= _directional(bars.high, bars.low, bars.close) | _paths(bars) | _ichimoku(bars)
-    return columns
+    return together(PARTS, bars)
 
 
 def _averages(bars: Bars) -> Columns:
@@ -45,12 +136,12 @@ def _lines(bars: Bars) -> Columns:
     return columns
 
 
-def _directional(high: np.ndarray, low: np.ndarray, close: np.ndarray) -> Columns:
+def _directional(bars: Bars) -> Columns:
     """Wilder's directional movement (0 to 100); a bar of a market that stands still has no direction: 0.
 
     Source: Wilder (1978), New Concepts in Technical Trading Systems, ch. 4.
     """
-    high, low, close = whole(high), whole(low), whole(close)
+    high, low, close = (whole(price) for price in (bars.high, bars.low, bars.close))
     span = talib.ATR(high, low, close, 14)
     moves = np.where(np.isnan(span), np.nan, span > STANDSTILL * close)
     plus, minus = talib.PLUS_DI(high, low, close, 14) * moves, talib.MINUS_DI(high, low, close, 14) * moves
@@ -94,3 +185,6 @@ def _ichimoku(bars: Bars) -> Columns:
         "ichimoku_above_cloud_atr": (close - np.maximum(cloud_a, cloud_b)) / unit,
         "ichimoku_below_cloud_atr": (close - np.minimum(cloud_a, cloud_b)) / unit,
     }
+
+
+PARTS = (_averages, _lines, _directional, _paths, _ichimoku)

@@ -6,16 +6,132 @@ Levels are in percent of price, the rest are ratios. Where nothing moved, a leve
 import numpy as np
 import talib
 
-from feature_store.arrays import STANDSTILL, Bars, Columns, change, earlier, ratio
+from feature_store.arrays import STANDSTILL, Bars, Columns, change, earlier, ratio, together
+from feature_store.described import Catalogue, Described
 from feature_store.window_moments import window_correlation, window_deviation, window_mean, window_sum
 from feature_store.window_order import window_ulcer
 
 LOOKBACK = 600
 
+CATALOGUE: Catalogue = {
+    "atr_{n}_percent": Described(
+        "Wilder's average true range of {0} bars ÷ close",
+        "Wilder (1978), New Concepts in Technical Trading Systems, ch. 3; TA-Lib NATR",
+        "percent",
+        0.0,
+        np.inf,
+    ),
+    "true_range_5_to_20": Described("Mean true range of 5 bars ÷ of 20", "own", "ratio", 0.0, 4.0),
+    "true_range_20_to_100": Described("Mean true range of 20 bars ÷ of 100", "own", "ratio", 0.0, 5.0),
+    "mass_25": Described(
+        "Mass index: sum over 25 bars of EMA(9) of ranges ÷ its own EMA(9)",
+        "Dorsey (1992), Stocks & Commodities",
+        "ratio",
+        0.0,
+        125.0,
+    ),
+    "choppiness_{n}": Described(
+        "100 × log(sum of true ranges ÷ (highest − lowest)) ÷ log({0}), {0} bars",
+        "Dreiss (1993), choppiness index",
+        "points",
+        0.0,
+        np.inf,
+    ),
+    "ulcer_{n}": Described(
+        "Root mean square of falls from the highest close so far in {0} bars",
+        "Martin and McCann (1989), The Investor's Guide to Fidelity Funds",
+        "percent",
+        0.0,
+        100.0,
+    ),
+    "deviation_{n}_percent": Described(
+        "Standard deviation of log returns of {0} bars", "TA-Lib STDDEV with n − 1", "percent", 0.0, np.inf
+    ),
+    "deviation_10_to_50": Described("Deviation of 10 returns ÷ of 50", "own", "ratio", 0.0, (49.0 / 9.0) ** 0.5),
+    "deviation_20_to_100": Described("Deviation of 20 returns ÷ of 100", "own", "ratio", 0.0, (99.0 / 19.0) ** 0.5),
+    "deviation_50_to_200": Described("Deviation of 50 returns ÷ of 200", "own", "ratio", 0.0, (199.0 / 49.0) ** 0.5),
+    "deviation_of_deviation_50": Described(
+        "Deviation of 50 deviations of 10 returns ÷ their mean", "own", "ratio", 0.0, 50.0**0.5
+    ),
+    "parkinson_{n}_percent": Described(
+        "√(mean of log(high ÷ low)² ÷ 4 log 2), {0} bars", "Parkinson (1980), J. Business 53", "percent", 0.0, np.inf
+    ),
+    "garman_klass_{n}_percent": Described(
+        "√(mean of log(high ÷ low)² / 2 − (2 log 2 − 1) log(close ÷ open)²), {0} bars",
+        "Garman and Klass (1980), J. Business 53",
+        "percent",
+        0.0,
+        np.inf,
+    ),
+    "rogers_satchell_{n}_percent": Described(
+        "√(mean of u (u − c) + d (d − c)), logs of high, low and close ÷ open, {0} bars",
+        "Rogers and Satchell (1991), Ann. Appl. Probab. 1",
+        "percent",
+        0.0,
+        np.inf,
+    ),
+    "yang_zhang_{n}_percent": Described(
+        "√(variance of gaps + k × variance of close ÷ open + (1 − k) × Rogers and Satchell), {0} bars",
+        "Yang and Zhang (2000), J. Business 73",
+        "percent",
+        0.0,
+        np.inf,
+    ),
+    "parkinson_to_close_{n}": Described(
+        "Parkinson's deviation ÷ root mean square of returns, {0} bars", "own", "ratio", 0.0, np.inf
+    ),
+    "overnight_share_{n}": Described(
+        "Variance of gaps ÷ (variance of gaps + of close ÷ open), {0} bars", "own", "share", 0.0, 1.0
+    ),
+    "bollinger_position_20": Described(
+        "(Close − mean) ÷ (2 deviations), 20 bars: −1 and 1 are the bands",
+        "Bollinger (2001), Bollinger on Bollinger Bands",
+        "ratio",
+        -9.5 / 20.0**0.5,
+        9.5 / 20.0**0.5,
+    ),
+    "bollinger_width_20_percent": Described(
+        "4 deviations ÷ mean, 20 bars",
+        "Bollinger (2001), Bollinger on Bollinger Bands; TA-Lib BBANDS",
+        "percent",
+        0.0,
+        400.0 * 20.0**0.5,
+    ),
+    "squeeze_{n}": Described(
+        "Deviation of {0} closes ÷ ATR: how tight Bollinger's bands lie inside Keltner's",
+        "Carter (2005), Mastering the Trade",
+        "ATR",
+        0.0,
+        np.inf,
+    ),
+    "keltner_position_{n}": Described(
+        "(Close − EMA({0})) ÷ 2 ATR: −1 and 1 are the bands", "Raschke after Keltner (1960)", "ratio", -np.inf, np.inf
+    ),
+    "chaikin_{n}": Described(
+        "Growth of the EMA({0}) of ranges over {0} bars", "Chaikin in Achelis (1995)", "share", -1.0, np.inf
+    ),
+    "downside_share_{n}": Described(
+        "Share of squared returns that come from falls, {0} bars", "own", "share", 0.0, 1.0
+    ),
+    "jump_share_{n}": Described(
+        "1 − π/2 × sum of products of successive sizes ÷ sum of squares, not under 0, {0} returns",
+        "Barndorff-Nielsen and Shephard (2004), J. Financial Econometrics 2",
+        "share",
+        0.0,
+        1.0,
+    ),
+    "clustering_{n}": Described(
+        "Correlation of sizes of returns with the ones before, {0} bars", "own", "correlation", -1.0, 1.0
+    ),
+    "leverage_{n}": Described(
+        "Correlation of sizes of returns with the returns before, {0} bars", "Black (1976)", "correlation", -1.0, 1.0
+    ),
+}
+
 
 def compute(bars: Bars) -> Columns:
     """Return the volatility columns of each bar (float64, NaN in warm-up)."""
-    return _ranges(bars) | _deviations(bars) | _estimators(bars) | _bands(bars) | _asymmetry(bars)
+    return together(PARTS, bars)
 
 
 def _ranges(bars: Bars) -> Columns:
@@ -54,20 +170,23 @@ def _deviations(bars: Bars) -> Columns:
 def _estimators(bars: Bars) -> Columns:
     """Range-based deviations over 20 bars (percent per bar), the first also against closes alone.
 
-    Sources: Parkinson (1980), J. Business 53; Yang and Zhang (2000), J. Business 73, with the term of Rogers and
-    Satchell (1991), Ann. Appl. Probab. 1.
+    Sources: Parkinson (1980) and Garman and Klass (1980), J. Business 53; Rogers and Satchell (1991), Ann. Appl.
+    Probab. 1; Yang and Zhang (2000), J. Business 73. Under 0, which rounding can make of it, a variance counts as 0.
     """
     open_, high, low, close = (price[LOOKBACK - 21 :] for price in (bars.open, bars.high, bars.low, bars.close))
     returns = 100.0 * bars.returns[LOOKBACK - 21 :]
     up, down, inside = (100.0 * np.log(price / open_) for price in (high, low, close))
     overnight = 100.0 * np.log(open_ / earlier(close, 1))
     parkinson = np.sqrt(window_mean((up - down) ** 2, 20) / (4.0 * np.log(2.0)))
-    rogers_satchell = window_mean(up * (up - inside) + down * (down - inside), 20)
+    garman_klass = window_mean((up - down) ** 2 / 2.0 - (2.0 * np.log(2.0) - 1.0) * inside**2, 20)
+    rogers_satchell = np.maximum(window_mean(up * (up - inside) + down * (down - inside), 20), 0.0)
     weight = 0.34 / (1.34 + 21.0 / 19.0)
     opens, insides = window_deviation(overnight, 20) ** 2, window_deviation(inside, 20) ** 2
-    yang_zhang = np.sqrt(opens + weight * insides + (1.0 - weight) * np.maximum(rogers_satchell, 0.0))
+    yang_zhang = np.sqrt(opens + weight * insides + (1.0 - weight) * rogers_satchell)
     return {
         "parkinson_20_percent": parkinson,
+        "garman_klass_20_percent": np.sqrt(np.maximum(garman_klass, 0.0)),
+        "rogers_satchell_20_percent": np.sqrt(rogers_satchell),
         "yang_zhang_20_percent": yang_zhang,
         "parkinson_to_close_20": ratio(parkinson, np.sqrt(window_mean(returns**2, 20)), neutral=1.0),
         "overnight_share_20": ratio(opens, opens + insides),
@@ -103,3 +222,6 @@ def _asymmetry(bars: Bars) -> Columns:
     columns["clustering_100"] = window_correlation(sizes, earlier(sizes, 1), 100)
     columns["leverage_100"] = window_correlation(sizes, earlier(returns, 1), 100)
     return columns
+
+
+PARTS = (_ranges, _deviations, _estimators, _bands, _asymmetry)

@@ -8,7 +8,8 @@ MFI is 50 and a relative volume is 1. Left out of series that have no volume.
 import numpy as np
 import talib
 
-from feature_store.arrays import Bars, Columns, change, earlier, ratio, whole
+from feature_store.arrays import Bars, Columns, change, earlier, ratio, together, whole
+from feature_store.described import Catalogue, Described
 from feature_store.window_moments import (
     window_correlation,
     window_deviation,
@@ -21,10 +22,124 @@ from feature_store.window_moments import (
 LOOKBACK = 600
 NEEDS_VOLUME = True
 
+_ACHELIS = "Chaikin in Achelis (1995), Technical Analysis from A to Z"
+
+CATALOGUE: Catalogue = {
+    "cmf_{n}": Described(
+        "Chaikin money flow: growth of A/D over {0} bars ÷ volume of {0} bars",
+        f"{_ACHELIS}; TA-Lib AD",
+        "share",
+        -1.0,
+        1.0,
+    ),
+    "cmf_{n}_change_{n}": Described("Money flow of {0} bars minus itself {1} bars ago", "own", "share", -2.0, 2.0),
+    "chaikin_oscillator": Described(
+        "EMA(3) − EMA(10) of A/D, ÷ mean volume of 50 bars", f"{_ACHELIS}; TA-Lib ADOSC", "volumes", -np.inf, np.inf
+    ),
+    "mfi_{n}": Described(
+        "Money flow index: typical price × volume of rises ÷ of all moves, {0} bars",
+        "Quong and Soudack (1989), Stocks & Commodities; TA-Lib MFI",
+        "points",
+        0.0,
+        100.0,
+    ),
+    "obv_{n}": Described(
+        "Growth of on-balance volume over {0} bars ÷ volume of {0} bars",
+        "Granville (1963), New Key to Stock Market Profits; TA-Lib OBV",
+        "share",
+        -1.0,
+        1.0,
+    ),
+    "obv_{n}_to_{n}": Described("On-balance volume of {0} bars − of {1}, each a share", "own", "share", -2.0, 2.0),
+    "vpt_{n}": Described(
+        "Volume-weighted mean return of {0} bars ÷ deviation of 50: growth of the volume-price trend",
+        "Markstein (1966), How to Chart Your Way to Stock Market Profits",
+        "deviations",
+        -np.inf,
+        np.inf,
+    ),
+    "nvi_{n}": Described(
+        "Returns of bars with less volume than the one before, summed over {0} bars ÷ deviation",
+        "Dysart (1936) in Fosback (1976), Stock Market Logic",
+        "deviations",
+        -np.inf,
+        np.inf,
+    ),
+    "pvi_{n}": Described(
+        "Returns of bars with more volume than the one before, summed over {0} bars ÷ deviation",
+        "Dysart (1936) in Fosback (1976), Stock Market Logic",
+        "deviations",
+        -np.inf,
+        np.inf,
+    ),
+    "volume_to_20": Described("Volume ÷ its mean of 20 bars", "own", "ratio", 0.0, 20.0),
+    "volume_5_to_20": Described("Mean volume of 5 bars ÷ of 20", "own", "ratio", 0.0, 4.0),
+    "volume_20_to_100": Described("Mean volume of 20 bars ÷ of 100", "own", "ratio", 0.0, 5.0),
+    "volume_score_50": Described(
+        "(Volume − mean) ÷ deviation, 50 bars", "own", "deviations", -49.0 / 50.0**0.5, 49.0 / 50.0**0.5
+    ),
+    "volume_variation_50": Described("Deviation ÷ mean of volume, 50 bars", "own", "ratio", 0.0, 50.0**0.5),
+    "pvo": Described(
+        "(EMA(12) − EMA(26)) ÷ EMA(26) of volume",
+        "TA-Lib PPO of volume",
+        "percent",
+        -100.0,
+        100.0 * (27.0 / 13.0 - 1.0),
+    ),
+    "vwap_{n}_to_mean_atr": Described(
+        "Volume-weighted − plain mean of the typical price, {0} bars",
+        "Berkowitz, Logue and Noser (1988), J. Finance 43",
+        "ATR",
+        -np.inf,
+        np.inf,
+    ),
+    "close_to_vwap_{n}_atr": Described(
+        "Close − volume-weighted mean of the typical price, {0} bars",
+        "Berkowitz, Logue and Noser (1988), J. Finance 43",
+        "ATR",
+        -np.inf,
+        np.inf,
+    ),
+    "force_{n}": Described(
+        "EMA({0}) of move in ATR × volume ÷ its mean of 50 bars",
+        "Elder (1993), Trading for a Living",
+        "ATR",
+        -np.inf,
+        np.inf,
+    ),
+    "ease_of_movement_{n}": Described(
+        "Mean of move of the middle × range, both in ATR, ÷ volume against its mean of 50, {0} bars",
+        "Arms (1983), Volume Cycles in the Stock Market",
+        "ATR²",
+        -np.inf,
+        np.inf,
+    ),
+    "amihud_20_to_100": Described(
+        "Mean of size of return ÷ volume, 20 bars against 100",
+        "Amihud (2002), J. Financial Markets 5",
+        "ratio",
+        0.0,
+        5.0,
+    ),
+    "volume_return_correlation_{n}": Described(
+        "Correlation of volume with returns, {0} bars", "own", "correlation", -1.0, 1.0
+    ),
+    "volume_size_correlation_{n}": Described(
+        "Correlation of volume with sizes of returns, {0} bars",
+        "Karpoff (1987), J. Financial and Quantitative Analysis 22",
+        "correlation",
+        -1.0,
+        1.0,
+    ),
+    "volume_memory_{n}": Described(
+        "Correlation of volume with the one before, {0} bars", "own", "correlation", -1.0, 1.0
+    ),
+}
+
 
 def compute(bars: Bars) -> Columns:
     """Return the volume columns of each bar (float64, NaN in warm-up)."""
-    return _money_flow(bars) | _signed_flow(bars) | _relative(bars.volume) | _average_price(bars) | _effort(bars)
+    return together(PARTS, bars)
 
 
 def _money_flow(bars: Bars) -> Columns:
@@ -68,9 +183,9 @@ def _signed_flow(bars: Bars) -> Columns:
     return columns
 
 
-def _relative(volume: np.ndarray) -> Columns:
-    fast, slow = talib.EMA(volume, 12)[LOOKBACK - 100 :], talib.EMA(volume, 26)[LOOKBACK - 100 :]
-    volume = volume[LOOKBACK - 100 :]
+def _relative(bars: Bars) -> Columns:
+    fast, slow = (talib.EMA(bars.volume, n)[LOOKBACK - 100 :] for n in (12, 26))
+    volume = bars.volume[LOOKBACK - 100 :]
     mean = {n: window_mean(volume, n) for n in (5, 20, 100)}
     return {
         "volume_to_20": ratio(volume, mean[20], neutral=1.0),
@@ -120,3 +235,6 @@ def _effort(bars: Bars) -> Columns:
         "volume_size_correlation_50": window_correlation(sizes, volume, 50),
         "volume_memory_50": window_correlation(volume, earlier(volume, 1), 50),
     }
+
+
+PARTS = (_money_flow, _signed_flow, _relative, _average_price, _effort)

@@ -195,8 +195,7 @@ class PaperBroker:
         return {found[0]: _read(found) for found in self._run("SELECT * FROM books ORDER BY series").fetchall()}
 
     def _write(self, series: str, book: _Book) -> None:
-        *bar, nights_before_open = book.bar
-        row = (series, book.client_id, book.ts, *bar, *book.state, nights_before_open)
+        row = (series, book.client_id, book.ts, *book.bar[:7], *book.state, book.bar.nights_before_open)
         marks = ", ".join("?" * len(row))
         self._run(f"INSERT OR REPLACE INTO books VALUES ({marks})", *row)
 

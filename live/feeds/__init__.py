@@ -4,7 +4,8 @@ Time travels inside the events, so that the loop behind them has no clock of its
 bars, a live feed in that of the wall. To add a feed, write a file here.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 import pandas as pd
@@ -39,13 +40,21 @@ class Arrived(NamedTuple):
     now: int
 
 
+class Beside(NamedTuple):
+    """A closed bar of `series`, which traded ones are compared with, has arrived at `now`."""
+
+    series: str
+    bar: ClosedBar
+    now: int
+
+
 class Silence(NamedTuple):
     """It is `now` (microseconds since 1970 UTC) and nothing new has arrived."""
 
     now: int
 
 
-Event = Arrived | Silence
+Event = Arrived | Beside | Silence
 
 
 class Feed(Protocol):
@@ -62,3 +71,13 @@ class Feed(Protocol):
     def events(self) -> Iterator[Event]:
         """Yield what happens, in the order of time and then of series; ends where the feed has ended."""
         ...
+
+    def together(self) -> Iterator[tuple[Event, ...]]:
+        """Yield the same, but the bars of one stamp that are at hand at once together, in the order of series."""
+        ...
+
+
+def by_stamp(events: Iterable[Event]) -> Iterator[tuple[Event, ...]]:
+    """Yield bars that follow one another with one stamp together, in the order of series, and a silence alone."""
+    for _, group in itertools.groupby(events, key=lambda one: one if isinstance(one, Silence) else one.bar.ts):
+        yield tuple(sorted(group, key=lambda one: "" if isinstance(one, Silence) else one.series))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from live.feeds import Arrived, ClosedBar, Event
+from live.feeds import Arrived, ClosedBar, Event, by_stamp
 from live.window import COLUMNS
 from market.errors import UsageError
 
@@ -34,6 +34,10 @@ class ReplayFeed:
     def events(self) -> Iterator[Event]:
         """Yield every bar at its own close, in the order of time and then of series."""
         return merged({series: between(table, self._start, self._end) for series, table in self._tables.items()})
+
+    def together(self) -> Iterator[tuple[Event, ...]]:
+        """Yield the bars of each stamp at their close, together."""
+        return by_stamp(self.events())
 
 
 def tail(table: pd.DataFrame, until: int, count: int) -> pd.DataFrame:

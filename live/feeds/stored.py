@@ -4,6 +4,7 @@ A table is read whole and verified by its manifest; it is read again when the ma
 new import tells differently are told again, so that whoever keeps a window can notice.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from live.feeds import Arrived, Event, Silence
+from live.feeds import Event, Silence, by_stamp
 from live.feeds.replay import between, merged, tail
 from live.window import COLUMNS, told
 from market import tables
@@ -61,20 +62,26 @@ class StoredFeed:
 
     def events(self) -> Iterator[Event]:
         """Yield stored bars, then new ones as they are imported, and a silence after each look that found none."""
+        return itertools.chain.from_iterable(self.together())
+
+    def together(self) -> Iterator[tuple[Event, ...]]:
+        """Yield the same, but the bars of one stamp that one look has found together."""
         parts = {series: self._unseen(series, table) for series, table in self._tables.items()}
         while True:
-            for event in merged(parts):
+            for bars in by_stamp(merged(parts)):
                 if self._stop():
                     return
-                yield self._timed(event)
+                yield tuple(self._timed(one) for one in bars)
             if self._once or not self._waited():
                 return
             parts = {series: part for series in self._paths if (part := self._changes(series)) is not None}
             if not any(len(part) for part in parts.values()):
-                yield Silence(self._clock() if self._clock else self._latest)
+                yield (Silence(self._clock() if self._clock else self._latest),)
 
-    def _timed(self, event: Arrived) -> Arrived:
+    def _timed(self, event: Event) -> Event:
         """Return `event` at the time in which the feed lives, and remember that it is told."""
+        if isinstance(event, Silence):
+            return event
         self._latest = max(self._latest, event.bar.ts)
         self._told_up_to[event.series] = max(self._told_up_to[event.series], event.bar.ts)
         return event._replace(now=self._clock()) if self._clock else event

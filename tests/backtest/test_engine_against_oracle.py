@@ -1,5 +1,6 @@
 """The compiled loop says what a plain-Python reading of the rules says, on random markets, trade by trade."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -13,14 +14,13 @@ from backtest.engine import run
 from market.errors import DataError, UsageError
 from market.execution import Costs, Exits
 from market.tape import tape
-from tests.markets import COSTS, random_bars
+from tests.markets import COSTS, YEN, random_bars
 from tests.oracles import sessions as clock
 from tests.oracles import trades as oracle
 
 QUARTER = pd.Timedelta(minutes=15)
 PRICES = ["open", "high", "low", "close", "spread"]
 LOOSE = Risk(max_trades_per_day=1000, max_consecutive_losses=1000, daily_loss=1.0)
-YEN = COSTS._replace(quote_currency="JPY", commission=350.0)
 
 
 def both(
@@ -53,6 +53,7 @@ def both(
         [0.0, *(float(clock.nights(a, b, market)) for a, b in pairwise(bars.index))],
         arrays.usd_per_quote.tolist(),
         nights_before_open(bars, market),
+        nights_inside(bars, market),
         None if finer is None else [inside(ts, finer) for ts in bars.index],
     )
     return result, said
@@ -60,7 +61,18 @@ def both(
 
 def nights_before_open(bars: pd.DataFrame, market: str) -> list[float]:
     """Return the nights between each bar's open and the close before it."""
-    return [0.0, *(float(clock.nights(a, max(a, b - QUARTER), market)) for a, b in pairwise(bars.index))]
+    length = shortest(bars)
+    return [0.0, *(float(clock.nights(a, max(a, b - length), market)) for a, b in pairwise(bars.index))]
+
+
+def nights_inside(bars: pd.DataFrame, market: str) -> list[float]:
+    """Return the nights inside each bar that it is traded on after."""
+    length = shortest(bars)
+    return [0.0, *(float(clock.nights_inside(max(a, b - length), b, market)) for a, b in pairwise(bars.index))]
+
+
+def shortest(bars: pd.DataFrame) -> pd.Timedelta:
+    return min(b - a for a, b in pairwise(bars.index))
 
 
 def inside(ts: pd.Timestamp, finer: pd.DataFrame) -> list[dict[str, float]]:
@@ -156,6 +168,55 @@ def test_engine_and_oracle_agree_over_closures_and_where_finer_bars_settle_ties(
     assert_same(result, said, bars)
 
 
+def in_yen(costs: Costs = YEN, seed: int = 5) -> tuple:
+    """Trade a random market that is quoted in yen, by the engine and by the oracle."""
+    bars = random_bars(seed)
+    score = pd.Series(np.random.default_rng(seed + 1).random(len(bars)), index=bars.index)
+    return *both(bars, score, Policy(0.6, 0.4, cooldown=0), Exits(1.4, 1.0, 50), costs, LOOSE, "metal"), bars
+
+
+def test_costs_in_yen_are_a_part_of_what_is_at_risk_and_do_not_swamp_it():
+    result, said, bars = in_yen()
+    assert_same(result, said, bars)
+    rate = 1.0 / bars["close"].loc[pd.Index(result.trades["t_exit"])].to_numpy()
+    at_risk = result.trades["size"] * YEN.contract_size * rate * (result.trades["entry"] - result.trades["stop"]).abs()
+    share = result.trades["cost"] / at_risk
+    assert 0.05 < share.median() < 0.4 and 0.25 < (result.trades["r"] > 0).mean() < 0.6
+    assert len(result.trades) > 30
+
+
+def rated(name: str, place: int, wrong: Callable[[float], float]) -> Callable:
+    """Return a step of the oracle that is given a wrong rate as its argument `place`."""
+    step = getattr(oracle, name)
+    return lambda *given: step(*given[:place], wrong(given[place]), *given[place + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "wrong"),
+    [
+        ("_settle", 4, lambda rate: 1.0001 * rate),
+        ("_settle", 4, lambda rate: 1.0 / 2000.0),
+        ("_size", 6, lambda rate: 1.001 * rate),
+        ("_size", 6, lambda rate: 1.0 / rate),
+    ],
+    ids=["a hundredth of a per cent", "always the first rate", "a tenth in the size", "turned over in the size"],
+)
+def test_a_wrong_rate_of_the_yen_is_caught(name, place, wrong, monkeypatch):
+    monkeypatch.setattr(oracle, name, rated(name, place, wrong))
+    with pytest.raises(AssertionError):
+        assert_same(*in_yen())
+
+
+def test_a_commission_that_is_taken_for_yen_is_caught(monkeypatch):
+    def in_quote(position, i, closed, costs, rate):
+        return honest(position, i, closed, costs | {"commission": costs["commission"] * rate}, rate)
+
+    honest = oracle._settle
+    monkeypatch.setattr(oracle, "_settle", in_quote)
+    with pytest.raises(AssertionError):
+        assert_same(*in_yen())
+
+
 def over_quarters(seed: int) -> tuple:
     bars, fine = quarters(seed)
     score = pd.Series(1.0, index=bars.index)
@@ -182,6 +243,35 @@ def test_finer_bars_that_are_walked_backwards_are_caught(monkeypatch):
         assert_same(result, said, bars)
 
 
+def that_do_not_add_up(fine: pd.DataFrame, name: str, last: bool) -> pd.DataFrame:
+    """Return the finer bars with one price of each quarter of an hour a tick off, so that they are not the bar."""
+    spoilt, quarter = fine.copy(), fine.index.ceil("15min")
+    at = ~quarter.duplicated(keep="last" if last else "first")
+    spoilt.loc[at, name] += {"high": 50.0, "low": -50.0}.get(name, 0.01)
+    return spoilt
+
+
+@pytest.mark.parametrize(("name", "last"), [("open", False), ("high", True), ("low", True), ("close", True)])
+def test_finer_bars_that_do_not_add_up_settle_nothing_and_a_twin_that_lets_them_is_caught(name, last, monkeypatch):
+    bars, fine = quarters(1)
+    score = pd.Series(1.0, index=bars.index)
+    rules = (score, Policy(0.6, 0.4, cooldown=0), Exits(0.5, 0.4, 50), COSTS, LOOSE, "metal")
+    result, said = both(bars, *rules, that_do_not_add_up(fine, name, last))
+    assert_same(result, said, bars)
+    assert result.ties > 10 and result.ties_settled == 0
+    pd.testing.assert_frame_equal(result.trades, run(bars, *rules).trades, check_exact=True)
+    monkeypatch.setattr(oracle, "_untied", trusting)
+    with pytest.raises(AssertionError):
+        assert_same(*both(bars, *rules, that_do_not_add_up(fine, name, last)), bars)
+
+
+def trusting(position, bar, finer, costs):
+    """Settle a tie by whatever finer bars there are, whether they are that bar or not."""
+    barriers = oracle._long_barriers if position["side"] == oracle.LONG else oracle._short_barriers
+    reached = (barriers(position, one | {"spread": bar["spread"]}, costs) for one in finer)
+    return next((one for one in reached if one is not None), None)
+
+
 def test_a_night_of_an_early_close_that_only_survivors_pay_for_is_caught(monkeypatch):
     result, said, bars = over_quarters(1)
     assert_same(result, said, bars)
@@ -189,6 +279,41 @@ def test_a_night_of_an_early_close_that_only_survivors_pay_for_is_caught(monkeyp
     result, said, bars = over_quarters(1)
     with pytest.raises(AssertionError):
         assert_same(result, said, bars)
+
+
+def over_four_hours(seed: int, horizon: int = 3, market: str = "metal", costs: Costs = COSTS) -> tuple:
+    """Trade bars of four hours, within which the day rolls over."""
+    bars = random_bars(seed, 300, "2024-01-08 04:00", 240)
+    score = pd.Series(np.random.default_rng(seed + 1).random(len(bars)), index=bars.index)
+    rules = (Policy(0.6, 0.4, cooldown=0), Exits(1.0, 0.8, horizon), costs, LOOSE, market)
+    return *both(bars, score, *rules), bars
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    horizon=st.sampled_from([1, 2, 3, 8]),
+    market=st.sampled_from(["metal", "forex", "index", "crypto"]),
+    costs=st.sampled_from([COSTS, COSTS._replace(swap_long=300.0, swap_short=-500.0)]),
+)
+def test_engine_and_oracle_agree_on_bars_in_which_a_night_ends(seed, horizon, market, costs):
+    assert_same(*over_four_hours(seed, horizon, market, costs))
+
+
+@pytest.mark.parametrize("charged", [0.0, 2.0])
+def test_a_night_inside_the_last_bar_of_a_trade_that_is_not_paid_or_paid_twice_is_caught(charged, monkeypatch):
+    whole = nights_inside
+    monkeypatch.setitem(
+        globals(), "nights_inside", lambda bars, market: [charged * nights for nights in whole(bars, market)]
+    )
+    with pytest.raises(AssertionError):
+        assert_same(*over_four_hours(1))
+
+
+def test_a_night_inside_the_last_bar_that_is_paid_out_where_a_barrier_came_first_is_caught(monkeypatch):
+    monkeypatch.setattr(oracle, "min", lambda before, after: after, raising=False)
+    with pytest.raises(AssertionError):
+        assert_same(*over_four_hours(1, costs=COSTS._replace(swap_long=300.0, swap_short=300.0)))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +328,7 @@ def test_ties_that_cannot_be_settled_as_wanted_are_refused(ties, finer, told):
     bars = random_bars(1)
     given = None if finer is None else bars
     with pytest.raises((UsageError, DataError), match=told):
-        run(bars, bars["close"], Policy(0.6, 0.4), Exits(1.0, 1.0, 5), COSTS, Risk(), "crypto", ties, given)
+        run(bars, bars["close"] * 0.0, Policy(0.6, 0.4), Exits(1.0, 1.0, 5), COSTS, Risk(), "crypto", ties, given)
 
 
 def test_an_engine_that_takes_the_target_first_on_a_tie_is_caught(monkeypatch):

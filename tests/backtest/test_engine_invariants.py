@@ -14,7 +14,7 @@ from backtest.engine import run
 from market.errors import DataError
 from market.execution import Costs, Exits
 from market.tape import tape
-from tests.markets import COSTS, bars_of, random_bars
+from tests.markets import COSTS, bars_of, random_bars, stamps
 from tests.oracles import trades as oracle
 
 LOOSE = Risk(max_trades_per_day=1000, max_consecutive_losses=1000, daily_loss=1.0)
@@ -132,6 +132,22 @@ def equity_is_marked_while_a_trade_is_open(one: Run) -> None:
     assert unmoved <= 1 + 0.1 * held
 
 
+def falls_are_those_of_every_bar(one: Run) -> None:
+    """What is marked at each close falls at least as far as what is looked at now and then, in money and in R."""
+    closed = pd.Series(LOOSE.equity + np.r_[0.0, one.trades["pnl"].cumsum()])
+    equity = pd.Series(one.equity, index=one.bars.index)
+    assert metrics.max_drawdown(equity) >= metrics.max_drawdown(closed) - NEAR
+    path = metrics.marked_r(one.trades, equity)
+    fall = metrics.marked_drawdown_r(one.trades, equity)
+    assert path.iloc[-1] == pytest.approx(one.trades["r"].sum(), abs=1e-6)
+    if fall is not None:
+        assert fall >= metrics.drawdown_r(one.trades["r"]) - NEAR
+        summed = 0.0
+        for number, close in enumerate(one.trades["t_exit"]):
+            summed += one.trades["r"].iloc[number]
+            assert path.loc[close] == pytest.approx(summed, abs=1e-6)
+
+
 def money_is_conserved(one: Run) -> None:
     initial, final = LOOSE.equity, one.equity[-1]
     assert one.trades["pnl"].sum() == pytest.approx(final - initial, abs=1e-6)
@@ -147,6 +163,7 @@ ALWAYS = [
     exits_lie_in_their_bars,
     slippage_never_helps,
     equity_is_marked_while_a_trade_is_open,
+    falls_are_those_of_every_bar,
     money_is_conserved,
 ]
 
@@ -263,6 +280,17 @@ def test_mistake_14_a_fall_that_recovers_before_the_exit_is_a_drawdown():
     assert result.trades["reason"].tolist() == ["target"]
     assert (np.maximum.accumulate(closed) == closed).all()
     assert metrics.max_drawdown(result.equity["equity"]) == pytest.approx(0.7 * LOOSE.per_trade)
+    assert metrics.drawdown_r(result.trades["r"]) == 0.0
+    assert metrics.marked_drawdown_r(result.trades, result.equity["equity"]) == pytest.approx(0.7)
+
+
+def test_mistake_14_a_fall_that_is_looked_at_once_a_day_is_caught():
+    one = a_run(3, Exits(3.0, 2.0, 50))
+    equity = pd.Series(one.equity, index=one.bars.index)
+    of_bars = metrics.max_drawdown(equity)
+    assert of_bars > 1.01 * metrics.max_drawdown(equity.groupby(equity.index.floor("D")).last())
+    marked = metrics.marked_drawdown_r(one.trades, equity)
+    assert marked > 1.01 * metrics.drawdown_r(one.trades["r"])
 
 
 def damaged(bars: pd.DataFrame, how: str) -> pd.DataFrame:
@@ -332,6 +360,44 @@ def test_mistake_11_a_flat_price_costs_exactly_its_round_trips():
     assert len(result.trades) > 20
     each = 0.25 + 2 * costs.slippage + 2 * costs.commission / costs.contract_size
     np.testing.assert_allclose(result.trades["pnl"], -each * costs.contract_size * result.trades["size"])
+
+
+def test_mistake_11_a_spread_that_is_ignored_is_caught():
+    def costs_its_round_trips(spread: float) -> None:
+        bars = bars_of([(100.0, 100.5, 99.5, 100.0)] * 100, spread=spread)
+        result = run(bars, pd.Series(1.0, index=bars.index), WANTED, Exits(5.0, 5.0, 3), FREE, LOOSE, "crypto")
+        np.testing.assert_allclose(result.trades["pnl"], -0.25 * FREE.contract_size * result.trades["size"])
+
+    costs_its_round_trips(0.25)
+    with pytest.raises(AssertionError):
+        costs_its_round_trips(0.0)
+
+
+def of_random_entries(spread: float) -> pd.DataFrame:
+    """Return the trades of random entries on a gapless random walk, each bar of thirty steps."""
+    rng = np.random.default_rng(11)
+    steps = (2000.0 + np.cumsum(rng.normal(0.0, 0.02, 40_000 * 30))).round(2).reshape(40_000, 30)
+    opened = np.r_[2000.0, steps[:-1, -1]]
+    high, low = np.maximum(opened, steps.max(axis=1)), np.minimum(opened, steps.min(axis=1))
+    columns = {"open": opened, "high": high, "low": low, "close": steps[:, -1], "spread": spread}
+    bars = pd.DataFrame(columns, index=stamps(len(steps)))
+    score = pd.Series(rng.choice([0.0, 1.0], len(bars)), index=bars.index)
+    costs = FREE._replace(minimum_stop=0.01)
+    return run(bars, score, WANTED, Exits(2.0, 2.0, 10_000), costs, LOOSE, "crypto").trades
+
+
+def lose_what_they_cost(trades: pd.DataFrame, spread: float) -> None:
+    """The mean R of entries that know nothing is −cost ÷ stop, within three standard errors."""
+    beyond = trades["r"] + spread / (trades["entry"] - trades["stop"]).abs()
+    assert len(trades) > 2000 and abs(beyond.mean()) < 3 * beyond.std() / np.sqrt(len(beyond))
+
+
+def test_mistake_11_random_entries_lose_what_they_cost_and_none_that_are_free():
+    lose_what_they_cost(of_random_entries(0.05), 0.05)
+    free = of_random_entries(0.0)
+    lose_what_they_cost(free, 0.0)
+    with pytest.raises(AssertionError):
+        lose_what_they_cost(free, 0.05)
 
 
 def same_decisions(one: Run, dear_costs: Costs) -> None:

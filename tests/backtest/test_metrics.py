@@ -36,7 +36,7 @@ def bars_of(values: list[float], freq: str = "1h", start: str = "2024-01-02") ->
 def trades_of(rows: list[tuple[str, str, int, float]]) -> pd.DataFrame:
     entries, exits = (pd.DatetimeIndex([row[i] for row in rows], tz="UTC") for i in (0, 1))
     table = {"t_entry": entries, "t_exit": exits, "side": [row[2] for row in rows], "r": [row[3] for row in rows]}
-    return pd.DataFrame(table)
+    return pd.DataFrame(table).assign(pnl=[100.0 * row[3] for row in rows], size=1.0, entry=100.0, stop=99.0)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,7 @@ def trades_of(rows: list[tuple[str, str, int, float]]) -> pd.DataFrame:
         (metrics.profit_factor(BACON), 1.7797833935, 1e-9),  # Bernardo–Ledoit, printed 1.78
         (metrics.sortino(BACON - 0.005), 0.15663707566, 1e-9),  # Kappa of order 2, MAR 0.5 %, printed 0.157
         (metrics.win_rate(BACON - 0.005), 13 / 24, 1e-12),  # upside frequency, MAR 0.5 %, printed 0.542
+        (metrics.profit_factor(BACON - 0.005), 1.29179331307, 1e-9),  # Omega–Sharpe + 1, MAR 0.5 %, printed 0.29
         (metrics.profit_factor(OMEGA - 0.01), 0.463901689, 1e-8),
         (metrics.sortino(SORTINO), 4.417261, 1e-6),
         (metrics.sharpe(SHARPE - 0.05), 0.834364, 1e-6),
@@ -52,6 +53,43 @@ def trades_of(rows: list[tuple[str, str, int, float]]) -> pd.DataFrame:
 )
 def test_published_numbers_come_out(got: float | None, published: float, tolerance: float) -> None:
     assert got == pytest.approx(published, rel=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "published"),
+    [
+        (lambda: np.mean(SHARPE - 0.05) / np.std(SHARPE - 0.05), 0.834364),
+        (lambda: np.mean(SORTINO) / np.sqrt(np.mean(np.square([r for r in SORTINO if r < 0]))), 4.417261),
+        (lambda: np.mean(SORTINO) / np.std([r for r in SORTINO if r < 0], ddof=1), 4.417261),
+        (lambda: metrics.profit_factor(np.log1p(OMEGA - 0.01)), 0.463901689),
+        (lambda: np.mean(BACON > 0), 13 / 24),
+    ],
+    ids=["sharpe over n", "sortino over losses", "sortino by their spread", "omega of logarithms", "wins above 0"],
+)
+def test_mistake_30_another_librarys_formula_is_not_the_published_one(wrong: object, published: float) -> None:
+    assert wrong() != pytest.approx(published, rel=1e-4)  # type: ignore[operator]
+
+
+def test_unequal_payoffs_are_worth_what_the_strategy_risk_chapter_says() -> None:
+    """López de Prado (2018), ch. 15: 70 % of wins of 0.5 % against losses of 1 %, 260 a year: 1.173."""
+    r = np.repeat([0.005, -0.01], [70_000, 30_000])
+    assert metrics.annual_sharpe(r, years=100_000 / 260) == pytest.approx(1.173, abs=5e-4)
+
+
+def test_the_running_sum_of_r_is_marked_at_each_close() -> None:
+    equity = bars_of([1000.0, 1000.0, 990.0, 1005.0, 1010.0, 1010.0, 1000.0, 1010.0, 1015.0], "1h")
+    rows = {"size": 1.0, "entry": 100.0, "stop": [90.0, 95.0, 90.0]}
+    trades = pd.DataFrame(
+        {"t_exit": equity.index[[4, 7, 8]], "r": [1.0, 0.0, 0.5], "pnl": [10.0, 0.0, 5.0]} | rows,
+        index=equity.index[[2, 6, 8]].rename("t_entry"),
+    )
+    path = metrics.marked_r(trades, equity)
+    assert path.tolist() == [0.0, 0.0, -1.0, 0.5, 1.0, 1.0, -1.0, 1.0, 1.5]
+    assert metrics.marked_drawdown_r(trades, equity) == 2.0 and metrics.drawdown_r(trades["r"]) == 0.0
+    assert metrics.marked_drawdown_r(trades.iloc[:0], equity) is None
+    assert metrics.marked_drawdown_r(trades.iloc[1:2], equity.iloc[5:] * 0 + 1000.0) == 0.0
+    with pytest.raises(DataError, match="one after another"):
+        metrics.marked_r(pd.concat([trades, trades]), equity)
 
 
 def test_bacons_d_ratio_follows_from_win_rate_and_profit_factor() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from backtest import Policy, Risk
 from backtest.engine import run
-from labels.barriers import lone_trade
+from labels.barriers import lone_trades
 from live.brokers import Order
 from live.brokers.paper import PaperBroker, Terms
 from market.execution import REASONS, Costs, Exits, as_floats
@@ -206,7 +206,9 @@ def test_a_backtest_tells_what_was_worked_out_by_hand(case):
 @pytest.mark.parametrize("case", CASES, ids=[case.what for case in CASES])
 def test_a_label_tells_the_same(case):
     bars = market_of(case)
-    _, reason, r = lone_trade(tape(bars, case.costs, 2, case.market), len(CALM) - 1, case.side, EXITS, case.costs)
+    decision = np.array([len(CALM) - 1])
+    told = lone_trades(tape(bars, case.costs, 2, case.market), decision, case.side, EXITS, case.costs)
+    reason, r = int(told.reason[0]), told.r[0]
     if case.told["reason"] == "end":
         assert reason == 0
     else:
@@ -258,6 +260,47 @@ def test_entries_stand_where_they_were_counted_by_hand(what, policy, market, fir
     result = run(bars, score, policy, EXITS, FREE, RISK, market)
     assert bars.index.get_indexer(result.trades.index).tolist() == entries, what
     assert refusal is None or result.refusals[refusal] > 0
+
+
+WILD = (100.0, 101.5, 98.5, 100.0)
+# An ATR of 2 bars is known from the third bar on and 1 as long as it is calm; a wild bar after 129 calm ones makes it
+# (1 + 3) ÷ 2. The 128 that are known are then 129 ÷ 128 in the mean, and 2 is 256 ÷ 129 times that.
+LIVELY = 256 / 129
+
+
+@pytest.mark.parametrize(
+    ("what", "calm", "last", "bounds", "entered"),
+    [
+        ("no bound", 129, WILD, (np.inf, 0.0), True),
+        ("as lively as allowed", 129, WILD, (LIVELY, 0.0), True),
+        ("livelier than allowed", 129, WILD, (np.nextafter(LIVELY, 0.0), 0.0), False),
+        ("as lively as wanted", 129, WILD, (np.inf, LIVELY), True),
+        ("calmer than wanted", 129, WILD, (np.inf, np.nextafter(LIVELY, 3.0)), False),
+        ("as calm as ever, which is 1", 129, FAR, (1.0, 1.0), True),
+        ("a bound below 1 on a calm market", 129, FAR, (0.999, 0.0), False),
+        ("a hundred ATRs", 101, FAR, (1.0, 1.0), True),
+        ("99 ATRs tell nothing, an upper bound refuses", 100, FAR, (1e9, 0.0), False),
+        ("99 ATRs tell nothing, a lower bound refuses", 100, FAR, (np.inf, 1e-9), False),
+        ("99 ATRs tell nothing, no bound asks", 100, FAR, (np.inf, 0.0), True),
+        ("2 ATRs tell nothing, no bound asks", 3, FAR, (np.inf, 0.0), True),
+    ],
+)
+def test_a_market_that_is_too_wild_or_too_calm_is_left_alone(what, calm, last, bounds, entered):
+    bars = bars_of([*[FAR] * calm, last, FAR, FAR])
+    score = pd.Series(1.0, index=bars.index[[calm]])
+    policy = WANTED._replace(max_volatility=bounds[0], min_volatility=bounds[1])
+    result = run(bars, score, policy, EXITS, FREE, RISK, "crypto")
+    assert (len(result.trades) == 1, result.refusals.get("volatility", 0)) == (entered, int(not entered)), what
+
+
+def test_a_wild_bar_is_forgotten_after_five_hundred():
+    # From it on the ATR is 2, 1½, 1¼ … and soon 1: all of that adds 2 to 500, all but its first bar adds 1. So 1 is
+    # 500 ÷ 502 of the mean while the wild bar is among the last 500, and 500 ÷ 501 at the next close.
+    bars = bars_of([*[FAR] * 10, WILD, *[FAR] * 503])
+    policy = WANTED._replace(min_volatility=0.997)
+    for decided, entered in ((509, False), (510, True)):
+        result = run(bars, pd.Series(1.0, index=bars.index[[decided]]), policy, EXITS, FREE, RISK, "crypto")
+        assert (len(result.trades) == 1) == entered
 
 
 def test_the_last_bar_of_the_data_opens_nothing():

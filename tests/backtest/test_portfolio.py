@@ -15,10 +15,9 @@ from backtest.portfolio import Book, simulate
 from market.errors import DataError, UsageError
 from market.execution import Exits
 from market.tape import tape
-from tests.markets import COSTS, bars_of, random_bars, stamps
+from tests.markets import COSTS, YEN, bars_of, random_bars, stamps
 from tests.oracles import portfolio as oracle
 
-YEN = COSTS._replace(quote_currency="JPY", commission=0.002)
 SHORT = Correlation(window=10, minimum=4)
 LIVELY = Policy(0.6, 0.4, cooldown=1, min_confidence=0.55)
 LOOSE = Risk(max_trades_per_day=1000, max_consecutive_losses=1000, daily_loss=1.0)
@@ -58,7 +57,7 @@ def told(book: Book) -> oracle.Book:
     arrays = tape(book.bars, book.costs, book.exits.atr_period, book.market)
     values = book.score.reindex(book.bars.index)
     blocked = [2] if book.policy.blocked_sessions else []
-    names = ("atr", "day", "session", "shut", "nights", "nights_before_open", "usd_per_quote")
+    names = ("atr", "day", "session", "shut", "nights", "nights_before_open", "nights_inside", "usd_per_quote")
     return {name: getattr(arrays, name).tolist() for name in names} | {
         "name": book.series,
         "stamp": pd.DatetimeIndex(book.bars.index).as_unit("us").asi8.tolist(),
@@ -70,7 +69,15 @@ def told(book: Book) -> oracle.Book:
         "policy": book.policy._asdict() | {"blocked_sessions": blocked},
         "exits": book.exits._asdict(),
         "costs": {name: value for name, value in book.costs._asdict().items() if name != "quote_currency"},
+        "finer": None if book.finer is None else inside(book),
     }
+
+
+def inside(book: Book) -> list[list[dict[str, float]]]:
+    """Return for each bar of the book the finer bars that close in it."""
+    length = book.bars.index.to_series().diff().min()
+    finer = book.finer[["open", "high", "low", "close", "spread"]]
+    return [finer[(finer.index > ts - length) & (finer.index <= ts)].to_dict("records") for ts in book.bars.index]
 
 
 def second_opinion(books: list[Book], risk: Risk, how: Correlation | None = None) -> dict:
@@ -95,9 +102,22 @@ def assert_same(result: portfolio.Result, said: dict, books: list[Book]) -> None
     assert result.equity.index.as_unit("us").asi8.tolist() == list(said["equity"])
     np.testing.assert_allclose(result.equity["equity"], list(said["equity"].values()), rtol=1e-12)
     np.testing.assert_allclose(result.equity["open_risk"], list(said["open_risk"].values()), rtol=1e-9, atol=1e-15)
+    settled = [told for told in said["ties"] if told is not None]
+    assert (result.ties, result.ties_settled) == (len(said["ties"]), len(settled))
     for name, counts in result.refusals.items():
         for reason in ("positions", "open_risk"):
             assert counts.get(reason, 0) == said["refused"].get((name, reason), 0), (name, reason)
+
+
+def quarters(seed: int, name: str, **changes: object) -> Book:
+    """Return a book that meets its barriers often, with the five-minute bars that its quarters are made of."""
+    fine = random_bars(seed, 900, "2024-01-08 00:05", 5)
+    grouped = fine.groupby(fine.index.ceil("15min").rename("ts"))
+    bars = grouped.agg({"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"})
+    bars = bars.assign(spread=0.1).iloc[seed % 7 :]
+    score = pd.Series(np.random.default_rng(seed + 1).random(len(bars)), index=bars.index)
+    exits = Exits(0.5, 0.4, 50)
+    return Book(name, bars, score, Policy(0.6, 0.4, cooldown=0), exits, COSTS, "metal", fine)._replace(**changes)
 
 
 def assert_identical(first: portfolio.Result, second: portfolio.Result) -> None:
@@ -129,6 +149,7 @@ def test_a_portfolio_of_one_book_is_the_engine_bit_for_bit(seed, risk, how):
     alone = run(book.bars, book.score, book.policy, book.exits, book.costs, risk, book.market)
     pd.testing.assert_frame_equal(result.trades.drop(columns="series"), alone.trades, check_exact=True)
     pd.testing.assert_frame_equal(result.equity, alone.equity, check_exact=True, check_freq=False)
+    assert (result.ties, result.ties_settled) == (alone.ties, alone.ties_settled)
     assert result.refusals == {"XAUUSD_15T": alone.refusals}
     assert (result.trades["series"] == "XAUUSD_15T").all()
 
@@ -138,6 +159,36 @@ def test_a_portfolio_of_one_book_is_the_engine_bit_for_bit(seed, risk, how):
 def test_portfolio_and_oracle_agree_on_any_markets(seed, count, risk, how):
     books = random_books(seed, count)
     assert_same(simulate(books, risk, how), second_opinion(books, risk, how), books)
+
+
+def with_and_without_finer(seed: int) -> list[Book]:
+    """Return three books in which ties are settled, in none of the second's and in some of the third's."""
+    books = [quarters(10 * seed + k, f"S{k}_15T") for k in range(3)]
+    return [books[0], books[1]._replace(finer=None), books[2]._replace(finer=books[2].finer.iloc[::2])]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_portfolio_and_oracle_agree_where_finer_bars_settle_ties(seed):
+    books = with_and_without_finer(seed)
+    result = simulate(books, LOOSE)
+    assert_same(result, second_opinion(books, LOOSE), books)
+    assert 5 < result.ties_settled < result.ties
+
+
+def test_a_book_with_finer_bars_is_the_engine_with_them():
+    book = quarters(3, "S_15T")
+    result = simulate([book], LOOSE)
+    rules = (book.policy, book.exits, book.costs, LOOSE, book.market)
+    alone = run(book.bars, book.score, *rules, ties="finer", finer=book.finer)
+    pd.testing.assert_frame_equal(result.trades.drop(columns="series"), alone.trades, check_exact=True)
+    assert (result.ties, result.ties_settled) == (alone.ties, alone.ties_settled) and alone.ties_settled > 0
+
+
+def test_finer_bars_of_another_book_are_caught():
+    books = with_and_without_finer(1)
+    swapped = [books[0]._replace(finer=books[2].finer), *books[1:]]
+    with pytest.raises(AssertionError):
+        assert_same(simulate(books, LOOSE), second_opinion(swapped, LOOSE), books)
 
 
 @settings(max_examples=10, deadline=None)
@@ -236,6 +287,19 @@ def test_an_order_that_waits_for_its_open_takes_a_place():
     assert (early["open_risk"] == 0.0).all()
 
 
+def test_finer_bars_settle_the_ties_of_their_own_book_alone():
+    """Worked by hand: both books are long from 100, stop 97 and target 103, on a bar that reaches both."""
+    rows = [(100.0, 100.5, 99.5, 100.0)] * 21 + [(100.0, 104.0, 96.0, 100.0), (100.0, 100.5, 99.5, 100.0)]
+    bars = bars_of(rows)
+    up_first = [(100.0, 104.0, 100.0, 102.0), (102.0, 102.0, 96.0, 98.0), (98.0, 100.0, 97.5, 100.0)]
+    finer = bars_of(up_first).set_axis(stamps(3, str(bars.index[21] - pd.Timedelta(minutes=10)), 5))
+    told = quiet("A_15T", bars=bars, score=pd.Series(1.0, index=bars.index[19:20]), finer=finer)
+    trades = simulate([told, told._replace(series="B_15T", finer=None)], LOOSE)
+    assert trades.trades["reason"].tolist() == ["target", "stop"]
+    assert trades.trades["exit"].tolist() == [103.0, 97.0]
+    assert (trades.ties, trades.ties_settled) == (2, 1)
+
+
 def test_a_series_that_ends_is_closed_while_the_others_go_on():
     early = quiet("A_15T", count=30, exits=Exits(3.0, 3.0, 50))
     result = simulate([early, quiet("B_15T", count=60)], LOOSE)
@@ -318,6 +382,7 @@ def test_the_table_of_correlation_is_what_was_known_each_day():
         ([quiet("A_15T", score=pd.Series(dtype=float))], DataError, "A_15T: There is no score"),
         ([quiet("A_15T", bars=quiet("A_15T").bars.drop(columns="spread"))], DataError, "A_15T: Bars lack"),
         ([quiet("A_15T", market="moon")], UsageError, "A_15T: "),
+        ([quiet("A_15T"), quiet("B_15T", finer=quiet("B_15T").bars)], DataError, "B_15T: .* give finer ones"),
         ([quiet("A_15T", score=pd.Series(1.0, index=stamps(3, "2030-01-01")))], DataError, "A_15T: Score at"),
     ],
 )

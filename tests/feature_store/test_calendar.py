@@ -70,3 +70,24 @@ def test_circles_close():
     assert day["day_sine"].sum() == pytest.approx(0.0, abs=1e-9)
     np.testing.assert_allclose(day["day_sine"] ** 2 + day["day_cosine"] ** 2, 1.0)
     assert day["session_asia"].sum() + day["session_london"].sum() + day["session_new_york"].sum() == 24
+
+
+def test_minutes_are_counted_since_the_day_and_the_session_began():
+    """15 July: the day began at 21:00 UTC, London at 7:00, New York at 12:00; in winter all an hour later."""
+    found = at("2025-07-14 21:15", "2025-07-15 07:00", "2025-07-15 07:15", "2025-07-15 12:15", "2025-07-15 21:00")
+    assert found["day_minutes"].tolist() == [14.0, 599.0, 614.0, 914.0, 1439.0]
+    assert found["session_minutes"].tolist() == [14.0, 599.0, 14.0, 14.0, 539.0]
+    winter = at("2025-01-14 22:15", "2025-01-15 08:15", "2025-01-15 13:15")
+    assert winter["session_minutes"].tolist() == [14.0, 14.0, 14.0]
+
+
+def test_a_session_is_as_long_as_the_clocks_of_two_cities_make_it():
+    """In the middle of March 2025 America had summer time and Europe had not: Asia has an hour more, London less."""
+    minutes = {}
+    for day in ("2025-01-15", "2025-03-12"):
+        stamps = pd.date_range(day, periods=288, freq="5min", tz="UTC") + pd.Timedelta("22h")
+        found = at(*stamps.strftime("%Y-%m-%d %H:%M"))
+        minutes[day] = [
+            found.loc[found[f"session_{name}"] == 1.0, "session_minutes"].max() for name in ("asia", "london")
+        ]
+    assert minutes == {"2025-01-15": [599.0, 299.0], "2025-03-12": [659.0, 239.0]}

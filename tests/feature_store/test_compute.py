@@ -12,13 +12,19 @@ from feature_store.arrays import Bars, Columns
 from feature_store.compute import table
 from market.errors import DataError, UsageError
 from market.timeframe import TIMEFRAMES
+from tests.feature_store.beside import companions
 
 QUARTER_HOUR = TIMEFRAMES["15T"]
 
 
 @pytest.fixture(scope="module")
-def features(bars):
-    return compute(bars)
+def others(bars):
+    return companions(bars)
+
+
+@pytest.fixture(scope="module")
+def features(bars, others):
+    return compute(bars, companions=others)
 
 
 def same_bits(one: pd.DataFrame, other: pd.DataFrame) -> bool:
@@ -47,8 +53,8 @@ def test_a_row_is_nan_until_its_lookback_stands_behind_it_and_finite_from_then_o
 
 
 @pytest.mark.parametrize("end", [3000, 7707, 7708, 8499])
-def test_where_the_call_ends_changes_no_bit(end, bars, features):
-    assert same_bits(compute(bars.iloc[:end]), features.iloc[:end])
+def test_where_the_call_ends_changes_no_bit(end, bars, others, features):
+    assert same_bits(compute(bars.iloc[:end], companions=others), features.iloc[:end])
 
 
 def test_the_bars_cross_a_half_year_so_that_there_are_two_chunks(bars):
@@ -57,21 +63,21 @@ def test_the_bars_cross_a_half_year_so_that_there_are_two_chunks(bars):
     assert steps == [(1, 2), (2, 2)]
 
 
-def test_chunks_give_what_one_piece_gives_within_one_float32_step(bars, features):
+def test_chunks_give_what_one_piece_gives_within_one_float32_step(bars, others, features):
     """The second chunk starts at 1 July; each group in one piece has seen all bars since March."""
     for name in GROUPS:
-        whole = table(bars, name, QUARTER_HOUR).astype(np.float32)
+        whole = table(bars, name, QUARTER_HOUR, others).astype(np.float32)
         chunked = features[whole.columns]
         july = chunked.index > pd.Timestamp("2024-07-01", tz="UTC")
         step = np.spacing(np.abs(whole[july])) + 1e-9 * whole[july].std().to_numpy(np.float32)
         assert ((whole[july] - chunked[july]).abs() <= step).all(axis=None)
 
 
-def test_live_is_the_last_chunk(bars, features):
+def test_live_is_the_last_chunk(bars, others, features):
     """A runner that holds the declared number of bars sees what research saw, within one float32 step."""
     tail = lookback(timeframe=QUARTER_HOUR)
     for end in (2500, 5000, 8500):
-        live = compute(bars.iloc[end - tail : end]).iloc[-1]
+        live = compute(bars.iloc[end - tail : end], companions=others).iloc[-1]
         batch = features.iloc[end - 1]
         assert np.isfinite(live).all()
         assert ((live - batch).abs() <= np.spacing(batch.abs().to_numpy()) + 1e-9 * features.std()).all()
@@ -163,4 +169,4 @@ def test_a_group_that_yields_an_infinity_is_stopped(bars, monkeypatch):
 
 
 def test_the_room_exports_the_names_other_programs_use():
-    assert set(feature_store.__all__) == {"GROUPS", "compute", "groups_for", "latest", "lookback"}
+    assert set(feature_store.__all__) == {"GROUPS", "chunks", "compute", "groups_for", "latest", "lookback"}

@@ -9,16 +9,23 @@ from feature_store.arrays import Bars
 from feature_store.causality import check, tail_check
 from feature_store.compute import by_ts, table
 from market.timeframe import TIMEFRAMES, infer
+from tests.feature_store.beside import Companions, beside, companions
 
 QUARTER_HOUR = TIMEFRAMES["15T"]
 every_group = pytest.mark.parametrize("name", GROUPS)
 every_timeframe = pytest.mark.parametrize("timeframe", TIMEFRAMES.values(), ids=TIMEFRAMES)
 
 
-def features(bars: pd.DataFrame, name: str) -> pd.DataFrame:
-    """The group's float64 table without its warm-up."""
+def features(bars: pd.DataFrame, name: str, others: Companions | None = None) -> pd.DataFrame:
+    """The group's float64 table without its warm-up; `others` are the companions of a group that needs some."""
     timeframe = infer(bars.index)
-    return table(by_ts(bars), name, timeframe).iloc[lookback([name], timeframe) - 1 :]
+    others = beside(name, bars) if others is None else others
+    return table(by_ts(bars), name, timeframe, others).iloc[lookback([name], timeframe) - 1 :]
+
+
+def sources(name: str, bars: pd.DataFrame) -> Bars:
+    """The bars as a group sees them, with the companions that it needs."""
+    return Bars.of(bars, companions=beside(name, bars))
 
 
 @every_group
@@ -31,17 +38,17 @@ def test_the_file_says_what_the_group_is_and_how_far_it_looks_back(name):
 
 @every_group
 def test_a_tail_of_lookback_bars_gives_what_full_history_gives(name, bars):
-    assert tail_check(bars, [name], rows=40) == []
+    assert tail_check(bars, [name], rows=40, companions=beside(name, bars)) == []
 
 
 @every_group
 def test_nothing_that_comes_later_changes_a_row(name, bars):
-    assert check(bars, [name], cuts=25) == []
+    assert check(bars, [name], cuts=25, companions=beside(name, bars)) == []
 
 
 @every_group
 def test_columns_are_plain_numbers_under_plain_names(name, bars):
-    bare = GROUPS[name].compute(Bars.of(bars))
+    bare = GROUPS[name].compute(sources(name, bars))
     assert all(values.dtype == np.float64 and values.ndim == 1 for values in bare.values())
     assert all(column.isidentifier() or column[0].isdigit() for column in bare)
     assert not any("__" in column for column in bare)
@@ -50,12 +57,13 @@ def test_columns_are_plain_numbers_under_plain_names(name, bars):
 @every_group
 def test_columns_end_with_the_last_bar_and_reach_back_to_the_first_row_that_counts(name, bars):
     counted = len(bars) - lookback([name], QUARTER_HOUR) + 1
-    assert all(counted <= len(values) <= len(bars) for values in GROUPS[name].compute(Bars.of(bars)).values())
+    columns = GROUPS[name].compute(sources(name, bars))
+    assert columns and all(counted <= len(values) <= len(bars) for values in columns.values())
 
 
 @every_group
 def test_a_group_leaves_the_bars_that_it_shares_with_others_as_they_were(name, bars):
-    shared = Bars.of(bars)
+    shared = sources(name, bars)
     derived = {"unit": shared.unit.copy(), "returns": shared.returns.copy(), "true_range": shared.true_range.copy()}
     GROUPS[name].compute(shared)
     pd.testing.assert_frame_equal(shared.frame, bars)
@@ -68,6 +76,14 @@ def test_every_column_says_something(name, bars):
     """On awkward but lively bars no column is constant; patterns of three and more bars may be rare."""
     found = features(bars, name)
     assert [column for column in found if found[column].nunique() < 2] == []
+
+
+@every_group
+def test_companions_that_move_wildly_or_have_no_bar_give_finite_numbers(name, bars):
+    others = beside(name, bars)
+    wild = {symbol: frame * np.exp(np.arange(len(frame)) % 7)[:, None] for symbol, frame in others.items()}
+    for given in (wild, {symbol: frame.iloc[:0] for symbol, frame in others.items()}):
+        assert np.isfinite(features(bars, name, given).to_numpy()).all()
 
 
 def moved_by_scale(compute, bars: pd.DataFrame, factor: float) -> list[str]:
@@ -104,7 +120,7 @@ def test_a_price_level_a_price_distance_and_a_rounded_tie_are_caught_by_the_scal
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_a_market_that_stands_still_gives_finite_numbers_that_stand_still(name, bars):
     still = bars.assign(open=1234.56, high=1234.56, low=1234.56, close=1234.56, volume=0.0, spread=0.25)
-    found = features(still, name)
+    found = features(still, name, dict.fromkeys(beside(name, bars), still))
     assert np.isfinite(found.to_numpy()).all()
     if name != "calendar":
         assert found.std().max() < 1e-9
@@ -120,7 +136,9 @@ def test_a_market_that_falls_asleep_and_wakes_keeps_the_contract(name, nap, bars
     asleep.iloc[4000 : 4000 + nap, 4:] = 0.0
     asleep.iloc[4000 + nap, :4] *= 1.05
     assert np.isfinite(features(asleep, name).to_numpy()).all()
-    assert tail_check(asleep.iloc[4000 - 2500 : 4000 + nap + 500], [name], rows=60) == []
+    assert (
+        tail_check(asleep.iloc[4000 - 2500 : 4000 + nap + 500], [name], rows=60, companions=beside(name, asleep)) == []
+    )
 
 
 @every_group
@@ -132,16 +150,16 @@ def test_a_series_without_volume_gives_finite_numbers(name, bars):
 @every_group
 def test_real_gold_keeps_the_contract(name, gold):
     assert np.isfinite(features(gold, name).to_numpy()).all()
-    assert tail_check(gold, [name], rows=25) == []
-    assert check(gold, [name], cuts=4) == []
+    assert tail_check(gold, [name], rows=25, companions=beside(name, gold)) == []
+    assert check(gold, [name], cuts=4, companions=beside(name, gold)) == []
 
 
 @every_timeframe
 def test_every_timeframe_keeps_the_contract(timeframe, generate):
     rows = lookback(timeframe=timeframe) + 250
     series = generate(rows, minutes=timeframe.minutes, seed=timeframe.minutes)
-    assert tail_check(series, rows=4) == []
-    assert check(series, cuts=2) == []
+    assert tail_check(series, rows=4, companions=companions(series)) == []
+    assert check(series, cuts=2, companions=companions(series)) == []
 
 
 @every_timeframe
@@ -153,7 +171,12 @@ def test_no_timeframe_has_fewer_than_180_features(timeframe, generate):
 def test_groups_that_need_volume_are_left_out_without_it():
     assert "volume" in groups_for(has_volume=True)
     assert "volume" not in groups_for(has_volume=False)
-    assert set(groups_for(has_volume=True)) == set(GROUPS)
+    assert set(groups_for(has_volume=True, companions=["DXY"])) == set(GROUPS)
+
+
+def test_the_group_of_companions_is_left_out_without_any():
+    assert "companions" not in groups_for(has_volume=True)
+    assert "companions" in groups_for(has_volume=False, companions=["DXY"])
 
 
 def test_groups_that_do_not_need_volume_do_not_read_it(bars):

@@ -1,12 +1,15 @@
 """Indicators against printed tables (StockCharts ChartSchool worked examples)."""
 
+import math
+import statistics
+
 import numpy as np
 import pandas as pd
 import pytest
 import talib
 
 from feature_store.arrays import Bars, whole
-from feature_store.groups import momentum, trend, volume
+from feature_store.groups import momentum, trend, volatility, volume
 
 # QQQQ, December 2009 to February 2010.
 RSI_CLOSE = [44.3389, 44.0902, 44.1497, 43.6124, 44.3278, 44.8264, 45.0955, 45.4245, 45.8433, 46.0826, 45.8931]
@@ -99,3 +102,30 @@ def test_cci_ultimate_and_stochastic_are_talibs(bars):
     )
     k = talib.STOCHF(high, low, close, 14, 1)[0][rows] / 100.0
     np.testing.assert_allclose(found["stochastic_14"][moves], k[moves], rtol=1e-9, atol=1e-12)
+
+
+def test_deviations_by_range_are_the_papers(bars):
+    """Parkinson, Garman and Klass, Rogers and Satchell, Yang and Zhang, one row at a time from the formulas."""
+    found = volatility.compute(Bars.of(bars))
+    prices = bars[["open", "high", "low", "close"]].to_numpy().tolist()
+    for row in (-1, -2, -700, -2500):
+        end = len(bars) + row + 1
+        window = prices[end - 20 : end]
+        before = [close for *_, close in prices[end - 21 : end - 1]]
+        reach = [math.log(high / low) for _, high, low, _ in window]
+        inside = [math.log(close / open_) for open_, _, _, close in window]
+        up = [math.log(high / open_) for open_, high, _, _ in window]
+        down = [math.log(low / open_) for open_, _, low, _ in window]
+        gaps = [math.log(one[0] / close) for one, close in zip(window, before, strict=True)]
+        triples = list(zip(up, down, inside, strict=True))
+        rogers_satchell = sum(u * (u - c) + d * (d - c) for u, d, c in triples) / 20
+        k = 0.34 / (1.34 + 21 / 19)
+        variances = {
+            "parkinson": sum(x * x for x in reach) / 20 / (4 * math.log(2)),
+            "garman_klass": sum(x * x / 2 - (2 * math.log(2) - 1) * c * c for x, c in zip(reach, inside, strict=True))
+            / 20,
+            "rogers_satchell": rogers_satchell,
+            "yang_zhang": statistics.variance(gaps) + k * statistics.variance(inside) + (1 - k) * rogers_satchell,
+        }
+        for name, variance in variances.items():
+            assert found[f"{name}_20_percent"][row] == pytest.approx(100 * math.sqrt(variance), rel=1e-9), name

@@ -1,5 +1,7 @@
 """A real model for the runner: three members on features of every group, fitted quickly, made to trade often."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -17,12 +19,19 @@ WEIGHTS = {"xgboost": 0.4, "lightgbm": 0.4, "logistic": 0.2}
 FREE = Risk(daily_loss=1.0, max_consecutive_losses=1_000_000, max_trades_per_day=1_000_000)
 
 
-def bundle(series: str, bars: pd.DataFrame, count: int = 0, rounds: int = 100) -> Bundle:
-    """Return a model fitted on `bars`, on `count` features spread over all groups (0: every one).
+def bundle(
+    series: str,
+    bars: pd.DataFrame,
+    count: int = 0,
+    rounds: int = 100,
+    groups: Sequence[str] | None = None,
+    companions: Mapping[str, pd.DataFrame] | None = None,
+) -> Bundle:
+    """Return a model fitted on `bars`, on `count` features spread over `groups` (0: every one; None: all groups).
 
     What outcomes are said to pay is made up, so that it trades whatever it believes, and no limit of a day stops it.
     """
-    table = feature_store.compute(bars).dropna()
+    table = feature_store.compute(bars, groups, companions=companions).dropna()
     names = list(table.columns) if count == 0 else list(table.columns[:: table.shape[1] // count][:count])
     exits, costs = Exits(1.4, 1.0, 50), instrument("XAUUSD").costs
     made = labels.triple_barrier(bars, exits, costs, market="metal")
@@ -43,5 +52,5 @@ def bundle(series: str, bars: pd.DataFrame, count: int = 0, rounds: int = 100) -
         costs=costs,
         market="metal",
         lookback=feature_store.lookback(groups),
-        meta={"window": {"cut_off": rows[-1].isoformat()}},
+        meta={"window": {"cut_off": rows[-1].isoformat()}, "companions": {symbol: {} for symbol in companions or {}}},
     )

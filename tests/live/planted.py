@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import count
 from typing import Any
 from unittest import mock
@@ -84,9 +84,9 @@ def late_intent() -> Any:
 def booked_twice() -> Any:
     original = books.booked
 
-    def booked(known: Books, source: Journal, series: str = "", ts: int = 0) -> Books:
+    def booked(known: Books, source: Journal, series: Collection[str] = (), ts: int = 0) -> Books:
         found = original(known, source, series, ts)
-        last = source.last_execution_of(series) if series else None
+        last = source.last_execution_of(min(series)) if series else None
         repeated = last is not None and last.kind == "close" and last.number == known.booked == found.booked
         return found._replace(account=risks.after_exit(found.account, last.pnl)) if repeated else found
 
@@ -138,6 +138,15 @@ def cooldown_forgotten() -> Any:
         return original(source, risk, series)._replace(since_exit=dict.fromkeys(series, NEVER))
 
     return mock.patch.object(trader.accounts, "restored", _unless_asked_by_the_referee(restored, original))
+
+
+@planted("counts a bar after an exit that another series' decision has booked twice")
+def counted_twice() -> Any:
+    def since_exit(source: Journal, series: str, number: int) -> int:
+        exits = [one.ts for one in source.executions(series) if one.kind == "close" and one.number <= number]
+        return source.count_decisions(series, exits[-1]) if exits else NEVER
+
+    return mock.patch.object(books, "_bars_since_exit", since_exit)
 
 
 @planted("forgets a halt at a restart")

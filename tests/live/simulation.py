@@ -15,19 +15,20 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 
 from live import restriction, trader
 from live.brokers.paper import PaperBroker, Terms
 from live.database import MEMORY, writer
 from live.failpoints import armed
-from live.feeds import Arrived, ClosedBar, Event, Silence
+from live.feeds import Arrived, ClosedBar, Event, Silence, by_stamp
 from live.freshness import Freshness, Limits
 from live.journal import Journal
 from live.orders import OrderDesk
@@ -93,7 +94,7 @@ class Script:
         self._score = dict(zip(score.index.asi8.tolist(), score.tolist(), strict=True))
         self._raising = plan.raising
 
-    def scored(self, tail: Tail) -> Scored:
+    def scored(self, tail: Tail, companions: Mapping[str, pd.DataFrame]) -> Scored:
         if tail.ts in self._raising:
             raise self._raising[tail.ts]("The scorer fails here.")
         value = self._score.get(tail.ts, math.nan)
@@ -127,6 +128,7 @@ class Simulation:
         self.venue = FaultyVenue(PaperBroker(MEMORY, terms), plan.line, Random(f"line {plan.seed}"))
         self.venue.point = self._point
         self.store: dict[str, dict[int, ClosedBar]] = {name: {} for name in self.models}
+        self._waiting: dict[str, ClosedBar] = {}
         self.journal = Journal(self._connection, Path(MEMORY))
         self.referee = Referee(self)
         self.venue.sending = self.referee.sending
@@ -159,20 +161,34 @@ class Simulation:
         elif step.kind == "silence":
             self._lives(Silence(self.now))
         elif step.kind != "early" or step.bar.ts > self.now + 10 * SECOND:
+            events = self._at_once(step)
             if step.kind == "bar":
-                self.store[step.series][step.bar.ts] = step.bar
-            self._lives(Arrived(step.series, step.bar, self.now))
+                for event in events:
+                    self.store[event.series][event.bar.ts] = event.bar
+            self._lives(*events)
 
-    def _lives(self, event: Event) -> None:
+    def _at_once(self, step: Step) -> list[Event]:
+        """Return what is told now: in a fair plan the new bars of a stamp once all of them are there, together."""
+        if step.kind != "bar" or not self.plan.fair or step.bar.ts in self.store[step.series]:
+            return [Arrived(step.series, step.bar, self.now)]
+        self._waiting.setdefault(step.series, step.bar)  # what is told again before it was told is not
+        if len(self._waiting) < len(self.models):
+            return []
+        together = [Arrived(name, self._waiting.pop(name), self.now) for name in sorted(self.models)]
+        assert len({one.bar.ts for one in together}) == 1
+        return together
+
+    def _lives(self, *events: Event) -> None:
         try:
-            self._on(event)
+            self._on(*events)
         except Killed:
             self._again(self.now + self._downtime())
 
-    def _on(self, event: Event) -> None:
-        self.venue.now = event.now
-        self.trader.on(event)
-        self.referee.after(event)
+    def _on(self, *events: Event) -> None:
+        if events:
+            self.venue.now = self.now
+            self.trader.together(events)
+            self.referee.after(events[-1])
 
     def _again(self, now: int) -> None:
         """Start a runner on what is left, as often as it takes, and tell it the bars that it has not decided."""
@@ -182,8 +198,8 @@ class Simulation:
                 self._built()
                 self.trader.start(self.now)
                 self.referee.after(None)
-                for event in self._undecided():
-                    self._on(event)
+                for events in by_stamp(self._undecided()):
+                    self._on(*events)
                 return
             except Killed:
                 now = self.now + self._downtime()

@@ -19,8 +19,8 @@ from market.settings import LiveAccount, LiveSeries, Setting, Tightening
 
 JUDGED = Policy(0.6, 0.4), Risk()
 LOWER = ("max_spread_atr", "per_trade", "open_risk", "daily_loss", "max_trades_per_day", "max_consecutive_losses")
-LOWER += ("max_drawdown", "max_positions", "max_notional")
-HIGHER = ("cooldown", "min_confidence")
+LOWER += ("max_drawdown", "max_positions", "max_notional", "max_volatility")
+HIGHER = ("cooldown", "min_confidence", "min_volatility")
 
 
 @pytest.fixture
@@ -131,6 +131,8 @@ def test_a_table_that_is_missing_is_named(config, file, table):
         ("maximum_age = 300.0", "maximum_age = -1.0"),
         ("enabled = true", 'enabled = "yes"'),
         ('role = "champion"', 'role = "boss"'),
+        ('preset = "judged"', 'max_volatility = 0.0\npreset = "judged"'),
+        ('preset = "judged"', 'min_volatility = -0.1\npreset = "judged"'),
     ],
 )
 def test_a_value_that_no_account_may_have_is_refused(config, old, new):
@@ -156,6 +158,7 @@ def test_judged_changes_nothing():
 def test_moderate_is_what_the_documents_name():
     found = under("moderate")
     assert (found["max_spread_atr"], found["blocked_sessions"], found["min_confidence"]) == (0.15, ("asia",), 0.55)
+    assert (found["max_volatility"], found["min_volatility"]) == (2.5, 0.0)
 
 
 def test_each_preset_is_as_strict_as_the_one_before_or_stricter():
@@ -194,6 +197,8 @@ VALUES = {
     "max_drawdown": SHARE,
     "max_positions": COUNT,
     "max_notional": POSITIVE,
+    "max_volatility": POSITIVE,
+    "min_volatility": st.floats(0.0, 10.0),
 }
 TIGHTENINGS = st.fixed_dictionaries({}, optional=VALUES)
 ACCOUNTS = st.builds(
@@ -213,6 +218,8 @@ POLICIES = st.builds(
     POSITIVE,
     SESSIONS.map(tuple),
     VALUES["min_confidence"],
+    st.just(math.inf) | POSITIVE,
+    VALUES["min_volatility"],
 )
 RISKS = st.builds(Risk, POSITIVE, SHARE, SHARE, SHARE, COUNT, COUNT, SHARE, COUNT, POSITIVE)
 
@@ -249,13 +256,21 @@ def test_each_value_comes_from_where_it_is_said_to(policy, risk, account, series
 def test_the_search_finds_an_overlay_that_takes_the_nearest_value():
     policy, risk = JUDGED
     nearest = policy._asdict() | risk._asdict() | {"per_trade": 0.01, "cooldown": 0, "blocked_sessions": ()}
-    judged = policy._replace(blocked_sessions=("asia",))._asdict() | risk._asdict()
-    assert no_looser(nearest, judged) == ["per_trade", "cooldown", "blocked_sessions"]
+    nearest |= {"max_volatility": 3.0, "min_volatility": 0.1}
+    judged = policy._replace(blocked_sessions=("asia",), max_volatility=2.0, min_volatility=0.5)
+    loose = ["per_trade", "max_volatility", "cooldown", "min_volatility", "blocked_sessions"]
+    assert no_looser(nearest, judged._asdict() | risk._asdict()) == loose
 
 
 def test_what_was_judged_as_nan_stays_so_and_refuses_every_trade():
     _, risk = overlay.tightened(JUDGED[0], Risk(per_trade=math.nan), laid(settings.live_account()))
     assert math.isnan(risk.per_trade)
+
+
+def test_a_series_may_clamp_what_was_judged_without(config):
+    write_below(config, "[XAUUSD_15T]\nmax_volatility = 1.8\nmin_volatility = 0.4")
+    policy, _ = overlay.tightened(*JUDGED, overlay.read("XAUUSD_15T").limits)
+    assert (policy.max_volatility, policy.min_volatility) == (1.8, 0.4)
 
 
 def test_margin_and_leverage_limit_the_notional_of_a_position():
@@ -269,12 +284,14 @@ def test_the_stricter_of_judged_account_preset_and_series_holds_and_is_named(con
         config, '[XAUUSD]\npreset = "moderate"\ncooldown = 3\n[XAUUSD_15T]\nper_trade = 0.002\ndaily_loss = 0.5'
     )
     write_below(config, '[15T]\nblocked_sessions = ["new_york"]')
-    policy = Policy(0.6, 0.4, blocked_sessions=("london",))
+    policy = Policy(0.6, 0.4, blocked_sessions=("london",), min_volatility=0.7)
     found = overlay.effective(policy, Risk(daily_loss=0.01), overlay.read("XAUUSD_15T").limits)
     assert found["per_trade"] == Setting(0.002, "config/live.toml [XAUUSD_15T]")
     assert found["daily_loss"] == Setting(0.01, "judged")
     assert found["cooldown"] == Setting(5, "judged")
     assert found["open_risk"] == Setting(0.01, "config/live.toml [account]")
     assert found["min_confidence"] == Setting(0.55, "config/presets.toml [moderate]")
+    assert found["max_volatility"] == Setting(2.5, "config/presets.toml [moderate]")
+    assert found["min_volatility"] == Setting(0.7, "judged")
     assert found["blocked_sessions"].value == ("london", "asia", "new_york")
     assert found["blocked_sessions"].origin == "config/presets.toml [moderate], config/live.toml [15T]"

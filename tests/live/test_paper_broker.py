@@ -14,10 +14,9 @@ from live.brokers.paper import PaperBroker, Terms
 from market.errors import DataError, UsageError
 from market.execution import Costs, Exits
 from market.tape import Tape, bar_at, tape
-from tests.markets import COSTS, random_bars
+from tests.markets import COSTS, YEN, random_bars
 from tests.oracles import trades as oracle
 
-YEN = COSTS._replace(quote_currency="JPY", commission=350.0)
 EXITS = Exits(1.4, 1.0, 12)
 SERIES = "XAUUSD_15T"
 TERMS = {SERIES: Terms(EXITS, COSTS)}

@@ -26,7 +26,7 @@ def test_a_replay_of_gold_makes_the_trades_of_the_backtest_one_for_one(bars, tmp
     bundle = fitted.bundle(SERIES, bars.loc[:"2025-06-30"], count=50, rounds=40)
     model = assembly.judged(bundle)
     feed = ReplayFeed({SERIES: bars}, microseconds(START), microseconds(END))
-    replay.played(tmp_path / "replay", model, feed, 0, lambda done, total: None)
+    replay.played(tmp_path / "replay", {SERIES: model}, feed, 0, lambda done, total: None)
     with contextlib.closing(Journal.read(tmp_path / "replay" / "journal.db")) as journal:
         decisions, executions = list(journal.decisions(SERIES)), journal.executions(SERIES)
     window = bars.loc[bars.index > START]

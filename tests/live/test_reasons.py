@@ -8,8 +8,9 @@ from backtest.policy import REFUSALS, Observation, Policy, rules
 from backtest.risk import Risk, fresh
 from live import reasons
 
-SEEN = Observation(0.6123, -0.02, -0.3, 0.6123, 0.41, 0.70, 1, False, 3)
-RULES = rules(Policy(0.65, 0.35, cooldown=5, max_spread_atr=0.5, blocked_sessions=("asia",), min_confidence=0.7))
+SEEN = Observation(0.6123, -0.02, -0.3, 0.6123, 0.41, 0.70, 1, False, 3, 2.3)
+JUDGED = Policy(0.65, 0.35, 5, 0.5, blocked_sessions=("asia",), min_confidence=0.7, max_volatility=2.0)
+RULES = rules(JUDGED)
 RISK = Risk(max_drawdown=0.06, max_positions=3)
 
 
@@ -28,6 +29,7 @@ RISK = Risk(max_drawdown=0.06, max_positions=3)
         ("open_risk", "open risk 0.000% + 0.500% > 5.000%"),
         ("no_atr", "ATR is 0.7"),
         ("market_shut", "the market shuts at this close"),
+        ("volatility", "ATR 0.7 is 2.3000 × its mean of 500 bars, at most 2"),
     ],
 )
 def test_a_reason_carries_its_figures(reason, told):
@@ -39,6 +41,22 @@ def test_the_side_that_does_not_pay_is_named():
     short = reasons.told(REFUSALS.index("negative_expectation"), SEEN._replace(score=0.3), RULES, fresh(RISK), RISK)
     assert "long -0.020" in long
     assert "short -0.300" in short
+
+
+@pytest.mark.parametrize(
+    ("volatility", "told"),
+    [
+        (0.25, "ATR 0.7 is 0.2500 × its mean of 500 bars, at least 0.5"),
+        (math.nan, "volatility is not known: fewer than 100 bars have an ATR"),
+    ],
+)
+def test_a_market_too_calm_and_one_not_known_are_told_apart(volatility, told):
+    seen, bounded = SEEN._replace(volatility=volatility), rules(JUDGED._replace(min_volatility=0.5))
+    assert reasons.told(REFUSALS.index("volatility"), seen, bounded, fresh(RISK), RISK) == told
+
+
+def test_the_numbers_of_reasons_are_those_of_old_journals():
+    assert REFUSALS[9] == "cooldown" and REFUSALS.index("positions") == 17 and REFUSALS.index("volatility") == 18
 
 
 def test_a_model_that_does_not_trade_says_so():

@@ -1,5 +1,6 @@
 """The loop against the backtest: the same bars and scores give the same trades, bit for bit."""
 
+import math
 import os
 import resource
 import signal
@@ -7,6 +8,7 @@ import sys
 from random import Random
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from live import parity, session
@@ -15,8 +17,10 @@ from live.feeds import Silence
 from live.freshness import Freshness
 from live.restriction import Level, Restriction, ordered, rearm, request
 from live.trader import Trader
+from live.window import Window
 from market.errors import DataError, UnavailableError
 from market.execution import Bar
+from market.tape import last
 from tests.live import worlds
 from tests.live.faulty import FaultyVenue, Line
 
@@ -40,6 +44,60 @@ def test_the_loop_makes_the_trades_of_the_backtest(tmp_path, seed):
     found = compared(made, where)
     assert found.total > 5
     assert (found.matched, found.scores_differing, found.first_divergence) == (found.total, 0, None)
+
+
+@pytest.fixture(scope="module")
+def lively():
+    """Return a world with more bars behind it than a clamp of volatility wants, and one that refuses often."""
+    return worlds.world(8, 2120, 1920, max_volatility=1.1, min_volatility=0.9)
+
+
+def test_volatility_is_clamped_as_in_the_backtest(tmp_path, lively):
+    where = worlds.place(tmp_path, lively)
+    worlds.traded(lively, where)
+    found = compared(lively, where)
+    assert found.total > 20
+    assert (found.matched, found.first_divergence) == (found.total, None)
+    refused = [one for one in where.journal.decisions(worlds.SERIES) if one.reason == "volatility"]
+    assert len(refused) > 10
+    assert all(not one.overlay and "its mean of 500 bars" in one.detail for one in refused)
+
+
+def of_the_bar_before(bars, costs, period, market):
+    return last(bars, costs, period, market)._replace(volatility=last(bars.iloc[:-1], costs, period, market).volatility)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "broken"),
+    [("live.trader", "last", of_the_bar_before), ("live.model", "ATR_BARS", -24)],
+    ids=["the volatility of the bar before", "a window of 163 bars"],
+)
+def test_a_clamp_of_another_volatility_is_caught(tmp_path, lively, monkeypatch, owner, name, broken):
+    monkeypatch.setattr(f"{owner}.{name}", broken)
+    where = worlds.place(tmp_path, lively)
+    worlds.traded(lively, where)
+    found = compared(lively, where)
+    assert found.matched < found.total
+
+
+def test_a_clamp_lengthens_the_window_and_an_overlaid_one_leaves_the_hash_to_what_was_judged(tmp_path, lively):
+    model = lively.model
+    assert (model.bars_needed, model.judged_bars_needed) == (1899, 1899)
+    judged = model.policy._replace(max_volatility=math.inf, min_volatility=0.0)
+    overlaid = model._replace(judged_policy=judged)
+    assert (overlaid.bars_needed, overlaid.judged_bars_needed) == (1899, 1400)
+    assert overlaid._replace(policy=judged).bars_needed == 1400
+
+    class Overlaid(worlds.World):
+        model = overlaid
+
+    where = worlds.place(tmp_path, lively)
+    running, events = begun(Overlaid(*lively), where)
+    row, _ = until(running, events, lambda row: row.overlay)
+    assert row.reason == "volatility"
+    window = Window(worlds.SERIES, overlaid.timeframe, 2120)
+    window.load(lively.bars.loc[: pd.Timestamp(row.ts, unit="us", tz="UTC")])
+    assert row.tail_sha256 == window.sha256(1400)
 
 
 def begun(made, where, told=None):

@@ -1,6 +1,6 @@
 """Small worlds for the runner: random bars, a scripted score, the loop, and the backtest that it must equal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ class Script:
     def __init__(self, score: pd.Series) -> None:
         self._score = dict(zip(score.index, score.tolist(), strict=True))
 
-    def scored(self, bars: pd.DataFrame) -> Scored:
+    def scored(self, bars: pd.DataFrame, companions: Mapping[str, pd.DataFrame]) -> Scored:
         value = self._score.get(bars.index[-1])
         if value is None or np.isnan(value):
             return NO_SCORE

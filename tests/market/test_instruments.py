@@ -132,6 +132,8 @@ WRONG = [
     ("[200, 12000]", "[200]", r"price_range"),
     ('["GOLD"]', '["GOLD", "GOLD"]', r"GOLD means more than one instrument"),
     ("[XAUUSD]", "XAGUSD = 3\n[XAUUSD]", r"XAGUSD stands outside of a table"),
+    ('["GOLD"]', '["GOLD"]\ncompanions = ["XAUSD"]', r"companions names 'XAUSD', which .* mean XAUUSD\?"),
+    ('["GOLD"]', '["GOLD"]\ncompanions = ["GOLD"]', r"companions names 'GOLD', the instrument itself"),
 ]
 
 
@@ -146,6 +148,23 @@ def test_a_wrong_row_is_refused_by_name(tmp_path, monkeypatch, old, new, says):
     (tmp_path / "instruments.toml").write_text(GOOD.replace(old, new))
     with pytest.raises(UsageError, match=says):
         instruments.instruments()
+
+
+def test_companions_are_known_by_their_symbols_and_none_twice(tmp_path, monkeypatch):
+    configured(tmp_path, monkeypatch)
+    for named, match in (('["GOLD"]', None), ('["GOLD", "XAUUSD"]', "companions names XAUUSD twice, once as 'GOLD'")):
+        silver = GOOD.replace("[XAUUSD]", "[XAGUSD]").replace('["GOLD"]', f"[]\ncompanions = {named}")
+        (tmp_path / "instruments.toml").write_text(f"{GOOD}\n{silver}")
+        if match is None:
+            found = {symbol: one.companions for symbol, one in instruments.instruments().items()}
+            assert found == {"XAUUSD": (), "XAGUSD": ("XAUUSD",)}
+        else:
+            with pytest.raises(UsageError, match=match):
+                instruments.instruments()
+
+
+def test_gold_compares_with_the_dollar_silver_and_the_index():
+    assert KNOWN["XAUUSD"].companions == ("DXY", "XAGUSD", "US500")
 
 
 def test_all_wrong_rows_are_named_at_once(tmp_path, monkeypatch):

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market import settings
+from market import sessions, settings
 from market.errors import UsageError
 from market.hours import closures, markets
 from market.instruments import instrument
-from market.sessions import SESSIONS, closes_at, hours, is_open, session, swap_nights, trading_day
+from market.sessions import SESSIONS, closes_at, hours, is_open, readings, session, swap_nights, trading_day
 from tests.oracles import sessions as plain
 
 MARKETS = ("metal", "index", "forex", "crypto")
@@ -183,6 +183,54 @@ def test_the_configured_hours_are_those_that_a_plain_reading_gives_over_thirty_y
     charged = swap_nights(pd.DatetimeIndex(some).as_unit("us"), market)
     assert charged.tolist() == [0, *(plain.nights(a, b, market) for a, b in pairwise(some))]
     assert (charged.dtype, trading_day(ts, market).dtype) == (np.float64, np.int64)
+
+
+def agrees_with_a_plain_reading(market: str) -> None:
+    closes = edges_and_others(1_000)[::3]
+    ts = pd.DatetimeIndex(closes).as_unit("us")
+    length = timedelta(hours=4)
+    read = readings(ts, market, length // timedelta(microseconds=1))
+    assert read.day.tolist() == [plain.trading_day(one, market) for one in closes]
+    assert [SESSIONS[code] for code in read.session] == [plain.session(one) for one in closes]
+    assert read.shut.tolist() == [not plain.is_open(one, market) for one in closes]
+    assert read.nights.tolist() == [0, *(plain.nights(a, b, market) for a, b in pairwise(closes))]
+    late = [plain.nights(a, b - length, market) if b - a > length else 0 for a, b in pairwise(closes)]
+    assert read.nights_before_open.tolist() == [0, *late]
+    inside = [plain.nights_inside(max(a, b - length), b, market) for a, b in pairwise(closes)]
+    assert read.nights_inside.tolist() == [0, *inside]
+    assert any(late) == (market != "crypto")
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_one_pass_over_the_stamps_says_what_a_plain_reading_says_of_each(market):
+    agrees_with_a_plain_reading(market)
+
+
+def test_a_clock_without_summer_time_is_caught(monkeypatch):
+    whole = sessions.clock
+    monkeypatch.setattr(sessions, "clock", lambda name: whole("UTC-5") if name == sessions.NEW_YORK else whole(name))
+    sessions._trading.cache_clear()
+    with pytest.raises(AssertionError):
+        agrees_with_a_plain_reading("metal")
+    sessions._trading.cache_clear()
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_the_order_of_the_stamps_changes_nothing_that_is_said_of_one(market):
+    ts = pd.DatetimeIndex(edges_and_others(500)).as_unit("us")
+    order = np.random.default_rng(0).permutation(len(ts))
+    inorder, mixed = readings(ts, market), readings(ts[order], market)
+    for name in ("day", "session", "shut"):
+        np.testing.assert_array_equal(getattr(mixed, name), getattr(inorder, name)[order])
+    np.testing.assert_array_equal(mixed.nights[1:], np.diff(np.cumsum(inorder.nights)[order]))
+
+
+def test_minutes_on_the_clocks_of_two_cities_tell_the_session_too():
+    ts = pd.DatetimeIndex(edges_and_others(500)).as_unit("us")
+    before = ts - pd.Timedelta(1, "us")
+    london, new_york = (before.tz_convert(zone) for zone in (sessions.LONDON, sessions.NEW_YORK))
+    minutes = [np.array(shown.hour * 60 + shown.minute, dtype=float) for shown in (london, new_york)]
+    np.testing.assert_array_equal(sessions.session_at(*minutes), session(ts))
 
 
 @pytest.fixture

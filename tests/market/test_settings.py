@@ -82,6 +82,28 @@ def test_a_layer_may_not_hold_a_value_that_no_series_may_have(config):
         settings.policy("XAUUSD", "15T")
 
 
+def test_volatility_is_not_clamped_unless_it_is_asked_for(config):
+    found = settings.policy("XAUUSD", "15T")
+    assert (found.max_volatility, found.min_volatility) == ("off", 0.0)
+    write_below(config, "policy", "[XAUUSD]\nmax_volatility = 2.5\nmin_volatility = 0.5")
+    found = settings.policy("XAUUSD", "15T")
+    assert (found.max_volatility, found.min_volatility) == (2.5, 0.5)
+    assert settings.policy("EURUSD", "15T").max_volatility == "off"
+
+
+@pytest.mark.parametrize("text", ["max_volatility = 0.0", "max_volatility = inf", "max_volatility = 'none'"])
+def test_a_bound_of_volatility_is_a_number_above_0_or_off(config, text):
+    write_below(config, "policy", f"[XAUUSD]\n{text}")
+    with pytest.raises(UsageError, match=r"config/policy\.toml: \[XAUUSD\] max_volatility.*'off'"):
+        settings.policy("XAUUSD", "15T")
+
+
+def test_bounds_of_volatility_between_which_nothing_lies_are_refused(config):
+    write_below(config, "policy", "[15T]\nmax_volatility = 1.5\n[XAUUSD]\nmin_volatility = 1.6")
+    with pytest.raises(UsageError, match=r"min_volatility 1\.6 is above max_volatility 1\.5"):
+        settings.policy("XAUUSD", "15T")
+
+
 def test_all_problems_of_a_file_are_named_at_once(config):
     write_below(config, "policy", "[7T]\n[1H]\ncoldown = 3\n[GOLD]\n[EURUSD]\nequity = -1\nper_trade = nan")
     wanted = (

@@ -1,7 +1,8 @@
 """A second opinion on an account that trades many series: plain Python, one stamp after another.
 
 A book is a dict: `name`, `stamp` (microseconds since 1970, increasing), and for each of its bars what
-`tests.oracles.trades.backtest` takes, under the same names, with `first` the position of the first bar that counts.
+`tests.oracles.trades.backtest` takes, under the same names, with `first` the position of the first bar that counts and
+`finer` None or for each bar the finer bars in it.
 How a single trade is filled and settled is that oracle's; when what happens, and what counts together, is told here.
 """
 
@@ -18,13 +19,16 @@ DAY = 86_400_000_000
 
 
 def backtest(books: list[Book], risk: dict[str, float], correlation: dict[str, int] | None = None) -> dict[str, Any]:
-    """Return trades (each with its `name`), equity and open risk by stamp, and refusals for want of room by name."""
+    """Return trades (each with its `name`), equity and open risk by stamp, and refusals for want of room by name.
+
+    `ties` has an entry for each trade that ended in a tie: what finer bars told of it, or None.
+    """
     books = sorted(books, key=lambda book: book["name"])
     account = {"cash": risk["equity"], "row": 0, "day": None, "trades": 0, "began": 0.0, "top": risk["equity"]}
     account["over"] = False
     open_now: dict[str, dict[str, Any]] = {}
     rested: dict[str, int] = {}
-    said: dict[str, Any] = {"trades": [], "equity": {}, "open_risk": {}, "refused": {}}
+    said: dict[str, Any] = {"trades": [], "equity": {}, "open_risk": {}, "refused": {}, "ties": []}
     arrivals: dict[int, list[tuple[Book, int]]] = {}
     for book in books:
         for i in range(book["first"], len(book["stamp"])):
@@ -33,7 +37,7 @@ def backtest(books: list[Book], risk: dict[str, float], correlation: dict[str, i
         for book, i in here:
             _morning(account, book["day"][i], risk)
         for book, i in here:
-            trade = _bar(open_now, book, i)
+            trade = _bar(open_now, book, i, said["ties"])
             if trade is not None:
                 said["trades"].append(trade | {"name": book["name"]})
                 account["cash"] += trade["pnl"]
@@ -58,7 +62,9 @@ def _morning(account: dict[str, Any], day: int, risk: dict[str, float]) -> None:
         account["row"] = 0
 
 
-def _bar(open_now: dict[str, dict[str, Any]], book: Book, i: int) -> dict[str, Any] | None:
+def _bar(
+    open_now: dict[str, dict[str, Any]], book: Book, i: int, ties: list[tuple[float, str] | None]
+) -> dict[str, Any] | None:
     """Let bar `i` happen to what the book has open; return the trade that it closes."""
     mine = open_now.get(book["name"])
     if mine is None:
@@ -71,9 +77,8 @@ def _bar(open_now: dict[str, dict[str, Any]], book: Book, i: int) -> dict[str, A
     else:
         single._charge_swap(mine["trade"], book["nights_before_open"][i], costs)
         nights -= book["nights_before_open"][i]
-    closed = single._exit(mine["trade"], bars, i, exits, costs)
-    if closed is None or closed[1] == "end":
-        single._charge_swap(mine["trade"], nights, costs)
+    closed = single._told_exit(mine["trade"], bars, i, exits, costs, book["finer"], ties)
+    single._charge_until_exit(mine["trade"], bars[i], closed, nights, book["nights_inside"][i], costs)
     if closed is not None:
         del open_now[book["name"]]
         return single._settle(mine["trade"], i, closed, costs, book["usd_per_quote"][i])
@@ -105,6 +110,8 @@ def _decide(
         return
     side = single._side(book["score"][i], policy)
     if side == 0 or single._guarded(bars[i], book["atr"][i], book["score"][i], book["session"][i], policy):
+        return
+    if single._too_wild_or_too_calm(book["atr"], i, policy):
         return
     lost = account["began"] - account["cash"]
     if account["over"] or account["trades"] >= risk["max_trades_per_day"]:

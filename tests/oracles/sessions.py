@@ -43,3 +43,18 @@ def nights(start: datetime, end: datetime, market: str) -> int:
             charged += 3 if day.weekday() == TRIPLE[market] else 1
         day += timedelta(days=1)
     return charged
+
+
+def nights_inside(opened: datetime, close: datetime, market: str) -> int:
+    """Return the nights charged between `opened` and `close` where the market trades just before `close`."""
+    last = close - timedelta(microseconds=1)
+    return nights(opened, last, market) if is_open(last, market) else 0
+
+
+def session(close: datetime) -> str:
+    """Return the session in which a bar falls that closes at `close` (UTC)."""
+    last = close - timedelta(microseconds=1)
+    london, new_york = last.astimezone(ZoneInfo("Europe/London")).hour, last.astimezone(NEW_YORK).hour
+    if 8 <= new_york < 17:
+        return "new_york"
+    return "london" if london >= 8 and new_york < 8 else "asia"

@@ -5,7 +5,7 @@ names that the configuration uses. A trade is decided at the close of one bar an
 are counted from 0. Nothing here is fast, and everything is written in the order in which it happens.
 """
 
-from math import ceil, floor, isnan
+from math import ceil, floor, fsum, inf, isnan
 from typing import Any
 
 Bar = dict[str, float]
@@ -25,6 +25,7 @@ def lone_trade(
     usd_per_quote: list[float] | None = None,
     size: float = 1.0,
     nights_before_open: list[float] | None = None,
+    nights_inside: list[float] | None = None,
 ) -> Trade | None:
     """Return the one trade decided at the close of bar `decision`, or None where it cannot be opened.
 
@@ -44,6 +45,7 @@ def lone_trade(
     """
     nights = nights or [0.0] * len(bars)
     nights_before_open = nights_before_open or [0.0] * len(bars)
+    nights_inside = nights_inside or [0.0] * len(bars)
     usd_per_quote = usd_per_quote or [1.0] * len(bars)
     if decision + 1 >= len(bars) or not atr > 0:
         return None
@@ -52,7 +54,7 @@ def lone_trade(
         if i > decision + 1:
             _charge_swap(position, nights_before_open[i], costs)
         closed = _exit(position, bars, i, exits, costs)
-        _charge_until_close(position, closed, nights[i] - nights_before_open[i], costs)
+        _charge_until_exit(position, bars[i], closed, nights[i] - nights_before_open[i], nights_inside[i], costs)
         if closed is not None:
             return _settle(position, i, closed, costs, usd_per_quote[i])
     raise AssertionError("the last bar closes every trade")
@@ -72,20 +74,23 @@ def backtest(
     nights: list[float] | None = None,
     usd_per_quote: list[float] | None = None,
     nights_before_open: list[float] | None = None,
+    nights_inside: list[float] | None = None,
     finer: list[list[Bar]] | None = None,
 ) -> dict[str, Any]:
     """Return `{"trades": [...], "equity": [...]}`: trades in the order of their exits, equity at each bar's close.
 
     `score` holds for each bar a dict of `score expected_r_long expected_r_short confidence`; `day` the trading day,
     `session` the session's code, `shut` whether the market is shut at the bar's close. `policy["blocked_sessions"]`
-    holds codes. `nights` of swap end in each bar, `nights_before_open` of them before it opens; `finer` holds for each
-    bar the finer bars in it. `ties` and `ties_settled` count trades.
+    holds codes. `nights` of swap end in each bar, `nights_before_open` of them before it opens, `nights_inside` of them
+    while it lasts and is traded on; `finer` holds for each bar the finer bars in it. `ties` and `ties_settled` count
+    trades.
     """
     session = session or [-1] * len(bars)
     shut = shut or [False] * len(bars)
     nights = nights or [0.0] * len(bars)
     usd_per_quote = usd_per_quote or [1.0] * len(bars)
     nights_before_open = nights_before_open or [0.0] * len(bars)
+    nights_inside = nights_inside or [0.0] * len(bars)
 
     account = _fresh_account(risk)
     trades: list[Trade] = []
@@ -106,7 +111,7 @@ def backtest(
         worth = 0.0
         if position is not None:
             closed = _told_exit(position, bars, i, exits, costs, finer, ties)
-            _charge_until_close(position, closed, nights[i] - nights_before_open[i], costs)
+            _charge_until_exit(position, bar, closed, nights[i] - nights_before_open[i], nights_inside[i], costs)
             if closed is None:
                 mark = (_closing_price(position["side"], bar, costs), "mark")
                 worth = _settle(position, i, mark, costs, usd_per_quote[i])["pnl"]
@@ -120,7 +125,8 @@ def backtest(
         if position is not None or shut[i] or i == len(bars) - 1 or not _rested(trades, i, policy):
             continue
         side = _side(score[i], policy)
-        if side == 0 or _guarded(bar, atr[i], score[i], session[i], policy) or _limited(account, risk):
+        guarded = _guarded(bar, atr[i], score[i], session[i], policy) or _too_wild_or_too_calm(atr, i, policy)
+        if side == 0 or guarded or _limited(account, risk):
             continue
         size = _size(account["cash"], atr[i], bar["close"], exits, costs, risk, usd_per_quote[i])
         if size >= costs["lot_step"]:
@@ -309,12 +315,34 @@ def _closing_price(side: int, bar: Bar, costs: dict[str, float]) -> float:
     return bar["close"] + bar["spread"] + costs["slippage"]
 
 
-def _charge_until_close(
-    position: dict[str, Any], closed: tuple[float, str] | None, nights: float, costs: dict[str, float]
+def _charge_until_exit(
+    position: dict[str, Any],
+    bar: Bar,
+    closed: tuple[float, str] | None,
+    nights: float,
+    inside: float,
+    costs: dict[str, float],
 ) -> None:
-    """Charge the nights of a bar that the position outlives, or with which the data end."""
+    """Charge the nights of a bar that the position outlives, or with which the data end; else those before its exit.
+
+    An exit at the close comes after the nights inside the bar, one at the open before them; of one in between it is
+    not known, so they count where they cost.
+    """
     if closed is None or closed[1] == "end":
         _charge_swap(position, nights, costs)
+    elif closed[1] == "time":
+        _charge_swap(position, inside, costs)
+    elif not _opened_beyond(position, bar, costs):
+        before = position["swap"]
+        _charge_swap(position, inside, costs)
+        position["swap"] = min(before, position["swap"])
+
+
+def _opened_beyond(position: dict[str, Any], bar: Bar, costs: dict[str, float]) -> bool:
+    """Return whether the bar opened at or beyond a barrier."""
+    opened = bar["open"] + (0.0 if position["side"] == LONG else bar["spread"])
+    floor, ceiling = sorted([position["stop"], position["target"]])
+    return at_or_above(floor, opened, costs["tick_size"]) or at_or_above(opened, ceiling, costs["tick_size"])
 
 
 def _charge_swap(position: dict[str, Any], nights: float, costs: dict[str, float]) -> None:
@@ -355,6 +383,20 @@ def _guarded(bar: Bar, atr: float, scores: dict[str, float], session: int, polic
         or scores["confidence"] < policy["min_confidence"]
         or session in policy["blocked_sessions"]
     )
+
+
+def _too_wild_or_too_calm(atr: list[float], i: int, policy: dict[str, Any]) -> bool:
+    """Return whether the ATR of bar `i`, in units of its usual self, leaves the bounds; unknown, it leaves any.
+
+    Its usual self is the mean over the five hundred bars that end with `i`, of which a hundred need an ATR.
+    """
+    if policy["max_volatility"] == inf and policy["min_volatility"] == 0.0:
+        return False
+    known = [value for value in atr[max(i - 499, 0) : i + 1] if not isnan(value)]
+    if len(known) < 100 or fsum(known) == 0.0:
+        return True
+    times = atr[i] * len(known) / fsum(known)
+    return times > policy["max_volatility"] or times < policy["min_volatility"]
 
 
 def _rested(trades: list[Trade], i: int, policy: dict[str, Any]) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtest import policy as policies
 from backtest.engine import run
 from backtest.policy import Policy
 from backtest.risk import Risk
@@ -140,6 +141,15 @@ def test_days_cut_the_rule_and_thresholds_are_heeded(ruled):
     assert set(sides) == {1}
 
 
+def test_the_last_of_a_few_scores_is_traded_until_its_time_is_up(ruled):
+    stored = stored_bars(ruled)
+    few = pd.DataFrame({"ts": stored.index[[1000, 1200]], "score": 0.9})
+    few.to_csv(ruled.folder / "few.csv", index=False)
+    told = answer(ruled, "--rule", str(ruled.folder / "few.csv"))
+    assert list(trades_of(told).index) == list(stored.index[[1001, 1201]])
+    assert "end_of_data" not in told["refusals"] and "end" not in told["exits_by_reason"]
+
+
 def test_bars_before_the_first_score_are_not_judged(ruled):
     whole = answer(ruled, "--rule", rule(ruled))
     earlier = answer(ruled, "--rule", rule(ruled), "--from", "2024-01-01")
@@ -155,6 +165,16 @@ def test_what_a_rule_expects_and_how_sure_it_is_are_heeded(ruled):
     table.assign(confidence=0.8).to_parquet(rule(ruled))
     told = answer(ruled, "--rule", rule(ruled))
     assert told["figures"]["trades"] == 0 and told["refusals"]["confidence"] > 100
+
+
+def test_volatility_is_clamped_where_the_settings_say_so(ruled):
+    free = answer(ruled, "--rule", rule(ruled))
+    assert free["policy"]["max_volatility"] is None and "volatility" not in free["refusals"]
+    ruled.replace("policy", 'max_volatility = "off"', "max_volatility = 1.1")
+    ruled.replace("policy", "min_volatility = 0.0", "min_volatility = 0.9")
+    told = answer(ruled, "--rule", rule(ruled))
+    assert (told["policy"]["max_volatility"], told["policy"]["min_volatility"]) == (1.1, 0.9)
+    assert told["refusals"]["volatility"] > 100 and told["folder"] != free["folder"]
 
 
 def test_an_account_that_is_too_small_to_trade_is_told(ruled):
@@ -318,7 +338,7 @@ def judged(tmp_path_factory, stored: CommandLine) -> Trained:
     made, bars = make_bundle(), stored_bars(assay)
     cut_off = bars.index[bars.index <= pd.Timestamp("2024-02-03", tz="UTC")][-1].isoformat()
     window = WINDOW | {"cut_off": cut_off}
-    policy = Policy(0.52, 0.48)._asdict()
+    policy = policies.stored(Policy(0.52, 0.48))
     meta = made.meta | {"window": window, "policy": policy, "costs": instrument("XAUUSD").costs._asdict()}
     aside = assay.home / "bundles" / SERIES / "new"
     digest = write_bundle(aside, made.files, meta)

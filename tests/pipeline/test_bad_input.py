@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from pipeline import answers, main_job, resampling
+from pipeline import answers, causality, resampling
 
 IMPORT = "--symbol XAUUSD --timeframe 15T --timezone UTC --stamp open"
 
@@ -391,11 +391,11 @@ def test_for_machines_an_error_is_one_json_object(assay, typed):
 
 def test_an_answer_for_machines_is_one_json_object_even_where_a_gate_says_no(gold, monkeypatch):
     leak = {"column": "trend__x", "ts": "t", "before": 0, "after": 1, "cut": "c"}
-    answer = {"series": "XAUUSD_15T", "columns": 3, "cuts": 1, "leaks": [leak]}
-    monkeypatch.setattr(main_job, "causality", lambda *_: answer)
+    answer = {"series": [{"series": "XAUUSD_15T", "columns": 3, "leaks": [leak], "misdated": []}]}
+    monkeypatch.setattr(causality, "causality", lambda *_: answer)
     ended = gold("causality", "XAUUSD", "15T", "--json")
     assert json.loads(ended.out) == answer
-    check_refused(ended, 3, r"1 leaks in XAUUSD_15T")
+    check_refused(ended, 3, r"1 leak in XAUUSD_15T")
 
 
 def broken(*_, **__):

@@ -143,6 +143,9 @@ def test_labels_say_what_is_absent_and_the_shares(gold):
     assert sum(told["shares"].values()) == pytest.approx(1.0)
     bars = tables.read_table(gold.home / "bars" / f"{SERIES}.parquet", tables.BARS)
     assert told["rows"] + sum(told["absent"].values()) == len(bars)
+    table = tables.read_table(gold.home / "labels" / f"{SERIES}.parquet", tables.LABELS)
+    assert told["effective"] == round(table["weight"].sum()) < told["rows"]
+    assert f"worth {told['effective']:,} without overlap: " in gold("label", "XAUUSD", "15T").out
     assert "absent" in gold("label", "XAUUSD", "15T").out
 
 
@@ -155,12 +158,6 @@ def test_resample_makes_coarser_bars_from_the_finest_that_divide_them(gold):
     assert hours["high"].max() == fine.loc[: hours.index[-1], "high"].max()
     (again,) = answer(gold, "resample", "GOLD", "--to", "4H")
     assert again["facts"]["resampled_from"] == SERIES
-
-
-def test_causality_finds_no_leak_in_stored_bars(gold):
-    ended = gold("causality", "XAUUSD", "15T", "--cuts", "1")
-    assert ended.code == 0, ended.err
-    assert "no feature sees the future" in ended.out
 
 
 def test_an_empty_home_has_no_models_and_stays_empty(assay):

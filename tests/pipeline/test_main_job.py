@@ -127,6 +127,29 @@ def test_the_answer_holds_every_promised_name(ready, capsys):
     assert told["bars_sha256"] == tables.sha256_of_file(ready.home / "bars" / f"{SERIES}.parquet")
 
 
+def test_the_card_tells_the_record_that_nothing_knows_of_the_future(ready):
+    told = json.loads((ready.home / "runs" / SERIES / "card.json").read_text())["validation"]["causality"]
+    record = json.loads((ready.home / "runs" / SERIES / "causality.receipt.json").read_text())
+    assert sum(told["cuts"].values()) == sum(told["labels"].values()) == 50
+    assert (told["code_sha256"], told["made_at"]) == (record["code_sha256"], record["facts"]["made_at"])
+    assert "causality cuts after a gap 12, anywhere 14" in (ready.home / "runs" / SERIES / "card.md").read_text()
+
+
+def test_the_card_audits_every_split_that_training_used(ready):
+    told = json.loads((ready.home / "runs" / SERIES / "card.json").read_text())
+    kinds = [one["kind"] for one in told["splits"]]
+    counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+    assert counts == {"walk-forward": 5, "inner fold": 5 * 3 + 3, "early stopping": 5, "final model": 1}
+    assert {one["leaks"] for one in told["splits"]} == {told["validation"]["leaks"]} == {0}
+    assert told["validation"]["splits"] == len(told["splits"])
+    assert all(one["embargoed"] > 0 and one["left"] > 0 for one in told["splits"])
+    folds = [one for one in told["splits"] if one["kind"] == "walk-forward"]
+    assert all(one["purged"] > 0 for one in folds)
+    assert [(one["left"], one["test"]) for one in folds] == [(one["rows"], one["test_rows"]) for one in told["folds"]]
+    page = (ready.home / "runs" / SERIES / "card.md").read_text()
+    assert "| Split | Number | Purged | Embargoed | Fewest left | Leaks |" in page
+
+
 def test_the_bundle_predicts_what_was_judged(ready):
     record = promotion.production(ready.home)[SERIES]
     files, meta = bundle.read_bundle(ready.home / record["bundle"], record["bundle_sha256"])

@@ -54,6 +54,12 @@ def a_fold(number: int) -> dict[str, Any]:
     }
 
 
+def a_split(number: int) -> dict[str, Any]:
+    """Return the audit of a fold that leaks nothing."""
+    counts = {"test": 900, "purged": 49, "embargoed": 100, "left": 1000 * number, "leaks": 0}
+    return {"split": f"fold {number}", "kind": "walk-forward"} | counts
+
+
 def make_card(**changes: Any) -> Card:
     """Return a READY card of gold with `changes`; its status follows from its gates."""
     gates = changes.pop("gates", [gate(name, got) for name, got in GOOD.items()])
@@ -75,6 +81,7 @@ def make_card(**changes: Any) -> Card:
         "oos": {**GOOD, "expectancy": 0.21, "calmar": None},
         "oos_breakdown": {"side": [{"side": "long", "trades": 200, "win_rate": 0.58, "profit_factor": 1.9}]},
         "folds": [a_fold(number) for number in range(1, 11)],
+        "splits": [a_split(number) for number in range(1, 11)],
         "skill": {
             "oos": {"skill": 0.0051, "low": 0.0012, "high": 0.0089},
             "out_of_fold": {"skill": 0.0044, "low": 0.003, "high": 0.006},
@@ -100,5 +107,6 @@ def account(r: np.ndarray, risk: float = 0.005) -> tuple[pd.DataFrame, pd.DataFr
     ts = pd.date_range("2025-04-22", periods=16 * len(r) + 1, freq="15min", tz="UTC").as_unit("us").rename("ts")
     steps = np.concatenate([[1.0], np.cumprod(1.0 + risk * r)])
     equity = pd.DataFrame({"equity": 1e5 * np.append(np.repeat(steps[:-1], 16), steps[-1:])}, index=ts)
-    trades = pd.DataFrame({"t_exit": ts[16::16], "side": 1, "r": r}, index=ts[1:-1:16].rename("t_entry"))
+    money = {"pnl": 1e5 * np.diff(steps), "size": 1.0, "entry": 2000.0, "stop": 1999.0}
+    trades = pd.DataFrame({"t_exit": ts[16::16], "side": 1, "r": r} | money, index=ts[1:-1:16].rename("t_entry"))
     return trades, equity

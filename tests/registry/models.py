@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 import feature_store
-from backtest.policy import Policy
+from backtest.policy import Policy, stored
 from backtest.risk import Risk
 from market.execution import Exits
 from market.hours import hours
@@ -55,7 +55,7 @@ def make_bundle() -> Made:
         "series": GOLD,
         "recipe": "ensemble",
         "features": names,
-        "policy": Policy(0.62, 0.38)._asdict(),
+        "policy": stored(Policy(0.62, 0.38)),
         "risk": Risk(100_000.0, 0.005, 0.02, 0.03, 8, 5)._asdict(),
         "exits": Exits(1.4, 1.0, 50)._asdict(),
         "costs": COSTS._asdict(),

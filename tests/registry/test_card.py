@@ -1,17 +1,24 @@
 """A card says the verdict first, hides nothing, and cannot be built so that it lies."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from backtest import metrics
+from backtest.policy import Policy
+from backtest.risk import Risk
 from market.errors import DataError
-from market.execution import Costs
-from registry.card import from_json, headline, to_json, to_markdown
+from market.execution import Costs, Exits
+from registry import markdown_tables
+from registry.card import Card, from_json, headline, to_json, to_markdown
+from registry.figures import FIGURES, FORECASTS, GROUPED, SETTINGS
 from registry.gates import GATES
-from tests.registry.cards import GOOD, a_fold, gate, make_card
+from tests.registry.cards import GOOD, a_fold, account, gate, make_card
+from training import classification
 
 FAILING = [
     gate(name, got, note)
@@ -85,14 +92,67 @@ def test_tables_fit_a_phone_and_every_section_is_there() -> None:
         "plots/equity.png",
         "bars sha256",
         "by side",
-        "take profit 1.4",
+        "Target 1.4 × ATR",
     ):
         assert text in page
 
 
+def test_splits_of_a_kind_are_told_in_a_line() -> None:
+    page = to_markdown(make_card())
+    assert "| walk-forward | 10 | 490 | 1000 | 1000 | 0 |" in page
+    assert "## Splits" not in to_markdown(make_card(splits=[]))
+
+
 def test_what_is_not_computable_or_absent_is_a_dash_never_nan() -> None:
     page = to_markdown(make_card(folds=[a_fold(1) | {"profit_factor": None}], skill={}, oos_breakdown={}))
-    assert "- calmar: –" in page and "nan" not in page.lower() and "None" not in page
+    assert "| Calmar | – |" in page and "nan" not in page.lower() and "None" not in page
+
+
+def told_of_everything() -> Card:
+    """Return a card with every figure and every setting that a real one has."""
+    trades, equity = account(np.tile([1.4, -1.0, 0.5, -1.0], 20))
+    r, y = trades["r"].to_numpy(), np.array([-1, 0, 1] * 30)
+    forecasts = classification.scores(y, np.full((90, 3), 1 / 3), np.full(3, 1 / 3), 5)
+    by_session = metrics.breakdown(trades, "session").reset_index().to_dict("records")
+    assert {"new_york"} < {row["session"] for row in by_session} and len(r) == 80
+    return make_card(
+        oos=metrics.summary(trades, equity["equity"]) | {k: v for k, v in forecasts.items() if "skill" not in k},
+        oos_breakdown={"session": by_session},
+        costs=Costs(0.2, 3.5, 0.05, -3.0, 1.0, 0.01, 0.1, 0.3, 100.0, 0.01)._asdict(),
+        policy=Policy(0.6, 0.4)._asdict() | {"max_volatility": None},
+        risk=Risk()._asdict(),
+        exits=Exits(1.4, 1.0, 50)._asdict(),
+    )
+
+
+def named_for_people(page: str) -> None:
+    """Nothing that a person reads is a field's name; what is quoted as code and where files lie may be."""
+    for line in page.splitlines():
+        plain = re.sub(r"`[^`]*`|plots/\S+", "", line)
+        assert not re.search(r"[a-z0-9]_[a-z0-9]", plain), line
+
+
+def test_no_field_name_stands_on_a_card() -> None:
+    card = told_of_everything()
+    page = to_markdown(card)
+    named_for_people(page)
+    for line in (
+        "| Daily Sharpe, a year | ",
+        "| Largest fall of the sum of R | ",
+        "| new york | ",
+        "Spread at least: 0.2 in",
+    ):
+        assert line in page
+    assert set(card.oos) <= FIGURES.keys() | FORECASTS.keys()
+    assert {name for row in card.oos_breakdown["session"] for name in row} - {"session"} == GROUPED.keys()
+    for settings in (card.costs, card.policy, card.risk, card.exits):
+        assert settings.keys() <= SETTINGS.keys()
+
+
+def test_a_figure_or_a_setting_without_a_name_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markdown_tables, "words", lambda name: name)
+    with pytest.raises(AssertionError):
+        named_for_people(to_markdown(told_of_everything().model_copy(update={"oos": {"new_ratio": 1.0}})))
 
 
 def test_a_simulated_series_is_never_taken_for_a_real_one() -> None:

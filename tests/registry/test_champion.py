@@ -347,6 +347,26 @@ def test_no_trade_comes_back_as_thresholds_that_are_never_reached(tmp_path: Path
     assert (found.long_threshold, found.short_threshold) == (math.inf, -math.inf)
 
 
+def test_feature_groups_of_the_owners_that_are_not_here_are_refused(tmp_path: Path, made: Made) -> None:
+    digest = spoiled(tmp_path / "x", made, own_groups={"carry": "ab" * 32})
+    with pytest.raises(UsageError, match=r"feature groups carry \(sha256 abababababababab…\).*put those files there"):
+        load_bundle(tmp_path / "x", digest)
+
+
+def test_a_bundle_of_a_time_without_the_clamp_of_volatility_loads_without_it(tmp_path: Path, made: Made) -> None:
+    older = {name: value for name, value in made.meta["policy"].items() if not name.endswith("_volatility")}
+    assert len(older) == len(made.meta["policy"]) - 2
+    found = load_bundle(tmp_path / "x", spoiled(tmp_path / "x", made, policy=older)).policy
+    assert (found.max_volatility, found.min_volatility, found.clamped) == (math.inf, 0.0, False)
+
+
+def test_bounds_of_volatility_come_back_as_they_were_judged(tmp_path: Path, made: Made) -> None:
+    for name, bounds in (("none", (None, 0.0)), ("both", (2.5, 0.5)), ("the lower", (None, 0.5))):
+        policy = made.meta["policy"] | dict(zip(("max_volatility", "min_volatility"), bounds, strict=True))
+        found = load_bundle(tmp_path / name, spoiled(tmp_path / name, made, policy=policy)).policy
+        assert (found.max_volatility, found.min_volatility) == (bounds[0] or math.inf, bounds[1])
+
+
 def test_hours_that_were_changed_since_are_refused(tmp_path: Path, made: Made) -> None:
     digest = spoiled(tmp_path / "x", made, hours=made.meta["hours"] | {"break_minutes": 45})
     with pytest.raises(UsageError, match=r"other hours of the metal market .*break_minutes 45 → 60.*train again"):

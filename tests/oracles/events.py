@@ -1,0 +1,24 @@
+"""A second opinion on event sampling: the two sums of the CUSUM filter, written as the book tells them."""
+
+from math import isnan
+
+
+def cusum(close: list[float], atr: list[float], threshold: float) -> list[int]:
+    """Return the bars at which a sum of moves reaches the threshold, up or down.
+
+    >>> cusum([10.0, 11.0, 12.0, 12.0, 9.0, 9.5], [1.0] * 6, 2.0)
+    [2, 4]
+    """
+    events, upward, downward = [], 0.0, 0.0
+    for t in range(1, len(close)):
+        scale = atr[t - 1]
+        move = 0.0 if isnan(scale) or scale <= 0.0 else (close[t] - close[t - 1]) / scale
+        upward = max(0.0, upward + move)
+        downward = min(0.0, downward + move)
+        if upward >= threshold:
+            upward = 0.0
+            events.append(t)
+        if downward <= -threshold:
+            downward = 0.0
+            events.append(t)
+    return events

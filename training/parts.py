@@ -1,0 +1,76 @@
+"""How a training cuts its rows: each part is audited before anything is fitted on it, and the audit is kept."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from market.errors import DataError
+from market.settings import Research
+from training.audit import SplitAudit, audit, audit_before, refuse_leaks
+from training.dataset import Dataset
+from training.purged_splitter import PurgedSplitter
+from training.purging import measure, rows_before
+from training.splits import PurgedHoldout, PurgedKFold, PurgedWalkForward
+
+
+class Part(NamedTuple):
+    """One split in use: `kind` and `name` for people, positions of the rows that train and are judged, its audit."""
+
+    kind: str
+    name: str
+    train: np.ndarray
+    test: np.ndarray
+    audit: SplitAudit
+
+    def told(self, within: str = "") -> dict[str, Any]:
+        """Return the audit as JSON values; `within` names the fold or model whose part is cut again here."""
+        name = f"{within}, {self.name}" if within else self.name
+        return {"split": name, "kind": self.kind} | self.audit._asdict()
+
+
+def walk_forward(data: Dataset, bars: pd.DataFrame, research: Research, edges: pd.DatetimeIndex) -> list[Part]:
+    """Return the folds of the walk-forward over `edges`: a block is judged whole, labelled rows before it train."""
+    splitter = PurgedWalkForward(research.folds, research.purge, research.embargo, edges=list(edges))
+    return _parts("walk-forward", "fold {}", splitter, data, bars)
+
+
+def inner(train: Dataset, bars: pd.DataFrame, research: Research) -> list[Part]:
+    """Return the purged folds inside a training part that choose features, calibrate and set thresholds."""
+    splitter = PurgedKFold(research.inner_folds, research.purge, research.embargo)
+    parts = _parts("inner fold", f"inner fold {{}} of {research.inner_folds}", splitter, train, bars)
+    for part in parts:
+        if len(np.unique(train.y[part.train])) < 2:
+            rows = len(part.train)
+            raise DataError(f"An inner fold has {rows} rows of fewer than two classes: import more history.")
+    return parts
+
+
+def holdout(train: Dataset, bars: pd.DataFrame, research: Research) -> Part:
+    """Return the purged tail of a training part that stops the boosting early, and what is before it."""
+    splitter = PurgedHoldout(research.inner_holdout, research.purge, research.embargo)
+    part = _parts("early stopping", "early stopping", splitter, train, bars)[0]
+    if len(part.train) == 0:
+        raise DataError(f"{len(train.y)} training rows are too few for an early-stopping split: import more history.")
+    return part
+
+
+def final(data: Dataset, bars: pd.DataFrame, research: Research) -> Part:
+    """Return the rows that may train for the window which begins after the last of `bars`, after the same gap."""
+    stamps, purge, embargo = pd.DatetimeIndex(bars.index), research.purge, research.embargo
+    train = rows_before(measure(data.X, data.t1, stamps, purge, embargo), len(stamps))
+    counted = audit_before(data.X, train, t1=data.t1, bars=stamps, purge=purge, embargo=embargo)
+    refuse_leaks({"final model": counted})
+    return Part("final model", "final model", train, np.array([], dtype=np.int64), counted)
+
+
+def _parts(kind: str, name: str, splitter: PurgedSplitter, data: Dataset, bars: pd.DataFrame) -> list[Part]:
+    stamps = pd.DatetimeIndex(bars.index)
+    splits = [(train[data.labelled[train]], test) for train, test in splitter.split(data.X, t1=data.t1, bars=stamps)]
+    audits = audit(splitter, data.X, t1=data.t1, bars=stamps, splits=splits)
+    parts = [
+        Part(kind, name.format(number), *split, one)
+        for number, (split, one) in enumerate(zip(splits, audits, strict=True), start=1)
+    ]
+    refuse_leaks({part.name: part.audit for part in parts})
+    return parts
