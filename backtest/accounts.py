@@ -36,12 +36,12 @@ def max_drawdown(equity: pd.Series) -> float | None:
 def calmar(equity: pd.Series) -> float | None:
     """Return the compound annual return over the largest fall: Young (1991), Calmar Ratio, Futures.
 
-    None where equity never fell, where it is lost, or under 30 days, of which a year cannot be made.
+    None where equity never fell, where it was ever lost, or under 30 days, of which a year cannot be made.
     """
     values = _account(equity)
     days = _span_days(equity)
     fall = max_drawdown(equity)
-    if not fall or days < _SHORTEST_CALMAR_DAYS or values[-1] <= 0:
+    if not fall or days < _SHORTEST_CALMAR_DAYS or values.min() <= 0:
         return None
     return float(((values[-1] / values[0]) ** (_DAYS_PER_YEAR / days) - 1) / fall)
 

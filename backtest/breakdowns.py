@@ -1,7 +1,8 @@
 """Who earned what: trades by side, session, hour, weekday, month and by how wild the market was.
 
 Each table has a row for each group that occurs, with its trades, win_rate, profit_factor, expectancy and total_r. Small
-groups say little: a dozen hours looked at are a dozen chances to find a good one by luck.
+groups say little: a dozen hours looked at are a dozen chances to find a good one by luck. Columns are numbers, but of
+objects where a group has None, which is not computable.
 """
 
 from collections.abc import Sequence
@@ -88,11 +89,13 @@ def _table(trades: pd.DataFrame, keys: np.ndarray, by: str, ordered: Sequence[st
     r = trades["r"].to_numpy(float)
     names = [name for name in ordered if name in set(keys.tolist())]
     rows = [_row(r[keys == name]) for name in names]
-    columns = {
-        column: pd.Series([row[column] for row in rows], index=pd.Index(names, name=by, dtype=object), dtype=object)
-        for column in _row(np.zeros(1))
-    }
-    return pd.DataFrame(columns)
+    index = pd.Index(names, name=by, dtype=object)
+    return pd.DataFrame({column: _column([row[column] for row in rows], index) for column in _row(np.zeros(1))})
+
+
+def _column(values: list[float | None], index: pd.Index) -> pd.Series:
+    column = pd.Series(values, index=index, dtype=object)
+    return column if None in values else column.infer_objects()
 
 
 def _row(r: np.ndarray) -> dict[str, float | None]:

@@ -1,6 +1,6 @@
 """Kelly's stake, from what a history of trades lets one be sure of rather than from its averages: always a fraction."""
 
-from math import sqrt
+from math import inf, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -18,7 +18,14 @@ def stake(win_rate: float, gain: float, loss: float = 1.0) -> float:
 
     >>> round(stake(0.53, 1.0), 9), round(stake(0.5, 2.0), 9), stake(0.4, 1.0)
     (0.06, 0.25, 0.0)
+
+    Raises UsageError for a rate outside of 0 … 1, or a gain or loss that is not above 0.
     """
+    if not 0.0 <= win_rate <= 1.0:
+        raise UsageError(f"A win rate is from 0 to 1, found {win_rate:g}.")
+    for name, value in (("gain", gain), ("loss", loss)):
+        if not 0.0 < value < inf:
+            raise UsageError(f"The {name} of a bet is a finite number of R above 0, found {value:g}.")
     return max(win_rate / loss - (1.0 - win_rate) / gain, 0.0)
 
 
@@ -29,7 +36,11 @@ def wilson_lower(wins: int, trades: int, confidence: float = 0.95) -> float:
 
     >>> round(wilson_lower(124, 200, 0.975), 3)
     0.551
+
+    Raises UsageError unless 0 ≤ wins ≤ trades.
     """
+    if not 0 <= wins <= trades:
+        raise UsageError(f"Wins are from 0 to the trades made, found {wins:g} of {trades:g}.")
     if not 0.5 <= confidence < 1.0:
         raise UsageError(f"A confidence is from 0.5 to below 1, found {confidence:g}.")
     if trades == 0:
@@ -59,7 +70,8 @@ def surest_stake(r_history: np.ndarray, confidence: float = 0.95) -> float:
 def sized(risk: Risk, r_history: np.ndarray, fraction: float = QUARTER, confidence: float = 0.95) -> Risk:
     """Return `risk` with its share for a trade cut to a fraction of the surest stake; never more than it was.
 
-    0 opens nothing. Raises UsageError for a fraction that is not above 0 and at most 1.
+    0 is no edge proved: a backtest refuses it, since nothing could be traded. Raises UsageError for a fraction that is
+    not above 0 and at most 1.
     """
     if not 0.0 < fraction <= 1.0:
         raise UsageError(f"A fraction of Kelly's stake is above 0 and at most 1, found {fraction:g}.")

@@ -22,7 +22,7 @@ from backtest.accounts import (
     total_return,
 )
 from backtest.breakdowns import BREAKDOWNS, REGIMES, WEEKDAYS, breakdown, by_regime, regimes
-from backtest.dealings import cost_share, durations, exposure, traded, trades_per_day, turnover
+from backtest.dealings import cost_share, durations, exposure, stamps, traded, trades_per_day, turnover
 from backtest.excursions import excursions
 from backtest.marked_r import marked_drawdown_r, marked_r
 from backtest.ratios import (
@@ -45,8 +45,11 @@ from backtest.ratios import (
 from market import sessions
 from market.tape import DEFAULT_MARKET
 
+FEWEST_DAYS = 20  # on which a trade ended: of less, a year cannot be told
+
 __all__ = [
     "BREAKDOWNS",
+    "FEWEST_DAYS",
     "REGIMES",
     "WEEKDAYS",
     "Numbers",
@@ -92,12 +95,15 @@ __all__ = [
 def summary(trades: pd.DataFrame, equity: pd.Series, market: str = DEFAULT_MARKET) -> dict[str, float | None]:
     """Return every metric by name for trades in exit order and the equity of their span.
 
-    `market` names the hours that make a trading day. Durations are in hours, `longest_under_water` in days,
-    `drawdown_money` in the account's money.
+    `market` names the hours that make a trading day. Calmar and the daily ratios are None unless trades ended on
+    `FEWEST_DAYS` of them: one lucky trade makes a fine year of the days around it. Durations are in hours,
+    `longest_under_water` in days, `drawdown_money` in the account's money.
     """
     r = trades["r"].to_numpy(float)
     days = sessions.trading_day(pd.DatetimeIndex(equity.index), market)
     hours = durations(trades)
+    ended = sessions.trading_day(stamps(trades, "t_exit"), market)
+    known = len(np.unique(ended)) >= FEWEST_DAYS
     return {
         "trades": len(trades),
         "profit_factor": profit_factor(r),
@@ -114,9 +120,9 @@ def summary(trades: pd.DataFrame, equity: pd.Series, market: str = DEFAULT_MARKE
         "total_return": total_return(equity),
         "max_drawdown": max_drawdown(equity),
         "drawdown_money": drawdown_money(equity),
-        "calmar": calmar(equity),
-        "daily_sharpe": daily_sharpe(equity, days),
-        "daily_sortino": daily_sortino(equity, days),
+        "calmar": calmar(equity) if known else None,
+        "daily_sharpe": daily_sharpe(equity, days) if known else None,
+        "daily_sortino": daily_sortino(equity, days) if known else None,
         "time_under_water": time_under_water(equity),
         "longest_under_water": longest_under_water(equity),
         "mean_duration": float(hours.mean()) if len(hours) else None,

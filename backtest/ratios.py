@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from market.errors import DataError
+from market.errors import DataError, UsageError
 
 Numbers: TypeAlias = np.ndarray | pd.Series | Sequence[float]
 Statistic: TypeAlias = Callable[[np.ndarray], float | None]
@@ -181,12 +181,14 @@ def block_bootstrap_interval(
     Circular block bootstrap: Politis and Romano (1992), A circular block-resampling procedure for stationary data.
     `block` is in trades, by default ∛n. The same seed gives the same interval. `statistic` takes a history and returns
     None where it cannot be computed: such histories are left out, and where they are more than one in twenty, or the
-    statistic of `r` itself is None, so is the interval.
+    statistic of `r` itself is None, so is the interval. Raises UsageError for a level outside of 0 … 1, or less than
+    one path or one trade a block.
 
     >>> r = [1.4, -1.0, -1.0, 1.4, 1.4] * 40
     >>> [round(bound, 2) for bound in block_bootstrap_interval(r, win_rate)]
     [0.57, 0.62]
     """
+    _check_bootstrap(level, paths, block)
     values = finite(r)
     n = len(values)
     if n < 2 or statistic(values) is None:
@@ -200,6 +202,14 @@ def block_bootstrap_interval(
         return None
     low, high = np.quantile(computed, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def _check_bootstrap(level: float, paths: int, block: int | None) -> None:
+    if not 0.0 < level < 1.0:
+        raise UsageError(f"The level of an interval lies between 0 and 1, found {level:g}: 0.9 is nine in ten.")
+    for name, value in (("paths", paths), ("block", block)):
+        if value is not None and not (value >= 1 and float(value).is_integer()):
+            raise UsageError(f"A bootstrap wants a whole number of {name}, 1 at least, found {value:g}.")
 
 
 def finite(numbers: Numbers) -> np.ndarray:

@@ -139,19 +139,19 @@ def doubts(found: ClockCheck, name: str, stored: bool = False) -> pd.DataFrame:
 
     `stored` says that the bars are stored already, so that they have to be imported anew.
     """
-    anew = "import again with --replace" if stored else "import with"
+    anew, told = "import again with --replace" if stored else "import with", found.told.rstrip(".")
     if found.verdict.startswith(LOOKS_LIKE):
         wanted = f"the clock that the source keeps: {anew} --timezone {found.best}"
-        return about_file(name, "the clock is another", found.told, wanted)
+        return about_file(name, "the clock is another", told, wanted)
     if found.verdict == OTHER_SIDE:
         wanted = f"the side of the bar that stamps mark: {anew} the other --stamp"
-        return about_file(name, "stamps mark the other side of the bar", found.told, wanted)
+        return about_file(name, "stamps mark the other side of the bar", told, wanted)
     if found.verdict == SWITCHES:
         wanted = f"one clock: import the parts on both sides apart, each with its own --timezone{', anew' * stored}"
-        return about_file(name, "the clock switches", found.told, wanted)
+        return about_file(name, "the clock switches", told, wanted)
     if found.verdict == FITS and found.unexplained:
         wanted = "weekends where the declared clock has them: compare these weeks with another source"
-        return about_file(name, "weeks beside the clock", found.told, wanted, WARNING)
+        return about_file(name, "weeks beside the clock", told, wanted, WARNING)
     return nothing()
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from market import timeframe
+from market.bounds import NumberOrOff
 from market.errors import UsageError, nearest
 
 Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
@@ -66,7 +67,7 @@ class PolicyAndRisk(Settings):
     max_spread_atr: Positive
     blocked_sessions: list[Literal["asia", "london", "new_york"]]
     min_confidence: Annotated[Number, Field(ge=0, le=1)]
-    max_volatility: Positive | Literal["off"]
+    max_volatility: NumberOrOff
     min_volatility: NotNegative
     equity: Positive
     per_trade: Share
@@ -326,8 +327,8 @@ def _problem(details: dict[str, Any], known: Iterable[str]) -> str:
         return f"unknown key {key!r}.{nearest(key, known)}".rstrip(".")
     if details["type"] == "missing":
         return f"key {key!r} is missing"
-    wanted = details["msg"].removeprefix("Value error, ")
-    wanted = f"{wanted[0].lower()}{wanted[1:]}"
+    said = details["msg"].removeprefix("Value error, ")
+    wanted = said[0].lower() + said[1:]
     return f"{key} = {repr(details['input'])[:_SHOWN]}: {wanted}" if key else wanted
 
 

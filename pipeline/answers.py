@@ -14,6 +14,7 @@ from registry import card as cards
 from registry import ledger as trial_ledger
 from registry import promotion
 from registry.card import Card
+from registry.figures import counted
 from registry.markdown import skilled_folds
 
 _KEPT = (
@@ -45,8 +46,8 @@ def verdict(target: Workspace, made: Card) -> dict[str, Any]:
     values = made.model_dump(mode="json")
     if counts.looks < made.looks or counts.trials < made.trials:
         values["warnings"].append(
-            f"The ledger holds {counts.trials} trials and {counts.looks} looks, this card was made at {made.trials} "
-            f"and {made.looks}: entries were removed. Restore {trial_ledger.ledger_path(target.home)}."
+            f"The ledger holds {counted(counts.trials, 'trial')} and {counted(counts.looks, 'look')}, this card was "
+            f"made at {made.trials} and {made.looks}: entries were removed. Restore {trial_ledger.ledger_path(target.home)}."
         )
     return {name: values[name] for name in _KEPT} | {
         "looks": counts.looks,

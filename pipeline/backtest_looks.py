@@ -6,11 +6,13 @@ import pandas as pd
 
 from market import instruments, tables
 from pipeline import job
+from pipeline.backtest_figures import Played
 from pipeline.backtest_ties import Settling
-from pipeline.imports import data_warnings
+from pipeline.imports import data_warnings, on_floor
 from pipeline.judged import Judged
 from pipeline.workspace import Workspace
 from registry import ledger
+from registry.figures import counted as count_of
 
 FEW_TRADES = 60  # as in a fold that is judged
 UNLIKELY_SHARPE = 5.0  # a year: at this, a rare strategy or a leak
@@ -51,9 +53,9 @@ def look(target: Workspace, judged: Judged, inside: pd.DatetimeIndex, settling: 
     return Looked(is_one, counted, ledger.count(target.home, name, _before(first), last.isoformat()).looks)
 
 
-def warnings(target: Workspace, judged: Judged, inside: pd.DatetimeIndex, looked: Looked, answer: Any) -> list[str]:
+def warnings(target: Workspace, judged: Judged, played: Played, looked: Looked, answer: Any) -> list[str]:
     """Return what a reader must know before believing the numbers of `answer`, the gravest first."""
-    told = [*_seen(judged, inside), *_looks(looked)]
+    told = [*_seen(judged, played.inside), *_looks(looked)]
     if judged.score is not None:
         told.append(
             "What these scores were fitted on is not known here: on bars that shaped them, this is no evidence."
@@ -65,7 +67,14 @@ def warnings(target: Workspace, judged: Judged, inside: pd.DatetimeIndex, looked
     if costs != judged.rules.costs:
         told.append("Costs are those that the run was judged with; config/instruments.toml has others now.")
     manifest = tables.read_manifest(target.bars)
-    return [*told, *(judged.bundle.notes if judged.bundle else ()), *(data_warnings(manifest) if manifest else [])]
+    told += judged.bundle.notes if judged.bundle else ()
+    return told + (data_warnings(manifest, _on_floor(played, costs.spread_floor)) if manifest else [])
+
+
+def _on_floor(played: Played, floor: float) -> str:
+    """Return how many of the bars on which was decided are charged the floor."""
+    spread = played.bars["spread"].loc[played.inside]
+    return on_floor(int((spread <= floor).sum()), len(spread), "bars that were judged")
 
 
 def _seen(judged: Judged, inside: pd.DatetimeIndex) -> list[str]:
@@ -80,19 +89,20 @@ def _seen(judged: Judged, inside: pd.DatetimeIndex) -> list[str]:
 def _looks(looked: Looked) -> list[str]:
     if not looked.is_one:
         return []
-    had = f"{looked.looks} {'look' if looked.looks == 1 else 'looks'}"
     return [
         "These bars are for judging models, or were: this is a look and counts. Windows that overlap them have had "
-        f"{had}, and a pass means less with each."
+        f"{count_of(looked.looks, 'look')}, and a pass means less with each."
     ]
 
 
 def _numbers(figures: dict[str, Any], refusals: dict[str, int]) -> list[str]:
     told, trades, annual = [], figures["trades"], figures["annual_sharpe"]
     if trades < FEW_TRADES:
-        told.append(f"{trades} trades are too few to tell skill from luck: wanted {FEW_TRADES} at least.")
+        few = f"{count_of(trades, 'trade')} {'is' if trades == 1 else 'are'} too few"
+        told.append(f"{few} to tell skill from luck: wanted {FEW_TRADES} at least.")
     if small := refusals.get("size"):
-        told.append(f"{small:,} trades were too small for one lot step at this risk: the figures are of the others.")
+        were = f"{count_of(small, 'trade')} {'was' if small == 1 else 'were'} too small"
+        told.append(f"{were} for one lot step at this risk: the figures are of the others.")
     if trades >= _LEAST_TRADES_OF_A_SHARPE and annual is not None and annual > UNLIKELY_SHARPE:
         told.append(
             f"A Sharpe ratio of {annual:.1f} a year is either a rare strategy or a leak: look for the leak first."

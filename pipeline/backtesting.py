@@ -107,7 +107,7 @@ def _window(target: Workspace, asked: Judged, ts: pd.DatetimeIndex, wish: Wish) 
     start, last = first or default[0], end or default[1]
     start = start if asked.score is None else max(start, default[0])
     if last <= start:
-        raise UsageError(f"The backtest would end at {last:%Y-%m-%d}, before it starts at {start:%Y-%m-%d}.")
+        raise UsageError(_nothing_between(start, last))
     inside = ts[(ts > start) & (ts <= last)]
     if not len(inside):
         raise UsageError(
@@ -120,6 +120,15 @@ def _window(target: Workspace, asked: Judged, ts: pd.DatetimeIndex, wish: Wish) 
 def _run_out(last: pd.Timestamp, ts: pd.DatetimeIndex, bars: int) -> pd.Timestamp:
     """Return the close at which time is up for a trade decided at `last`, or the last of `ts`."""
     return ts[min(int(ts.get_indexer([last])[0]) + bars, len(ts) - 1)]
+
+
+def _nothing_between(start: pd.Timestamp, last: pd.Timestamp) -> str:
+    if last.date() == start.date():
+        return (
+            f"The backtest would end on {last:%Y-%m-%d}, where it starts: a day of --from or --to is the midnight that "
+            "begins it, so give a later --to."
+        )
+    return f"The backtest would end at {last:%Y-%m-%d}, before it starts at {start:%Y-%m-%d}: give a later --to."
 
 
 def _on_bars(target: Workspace, stamps: pd.DatetimeIndex, ts: pd.DatetimeIndex) -> pd.DatetimeIndex:
@@ -152,7 +161,7 @@ def _answer(target: Workspace, asked: Judged, played: Played, looked: backtest_l
     manifest = tables.verified(target.bars, tables.BARS)
     answer = backtest_figures.answer(target.series.name, manifest.sha256, asked, played)
     answer |= {"look": looked._asdict(), "recorded": _recorded(target, asked, played)}
-    answer["warnings"] = backtest_looks.warnings(target, asked, played.inside, looked, answer)
+    answer["warnings"] = backtest_looks.warnings(target, asked, played, looked, answer)
     days = f"{played.inside[0]:%Y-%m-%d}_{played.inside[-1]:%Y-%m-%d}"
     named = "_".join([asked.name, days, *([played.settling.by] if played.settling.by else [])])
     answer["folder"] = str(target.home / "backtests" / target.series.name / named)

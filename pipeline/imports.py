@@ -251,11 +251,14 @@ def summary(name: str, manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def data_warnings(manifest: Manifest) -> list[str]:
-    """Return what a reader of any result on these bars should know about them, one line each."""
-    facts, rows, notes = manifest.facts, manifest.rows, []
-    if floor := facts.get("bars_on_spread_floor"):
-        notes.append(f"{floor:,} of {rows:,} bars ({floor / rows:.0%}) stand on the spread floor.")
+def data_warnings(manifest: Manifest, floor: str | None = None) -> list[str]:
+    """Return what a reader of any result on these bars should know about them, one line each.
+
+    `floor` is what is said of the spread floor where the result is of a part of them, "" for nothing.
+    """
+    facts, notes = manifest.facts, []
+    if said := on_floor(facts.get("bars_on_spread_floor", 0), manifest.rows) if floor is None else floor:
+        notes.append(said)
     if facts.get("has_volume") is False:
         notes.append("The source has no volume: volume features are left out.")
     counted = {
@@ -266,3 +269,8 @@ def data_warnings(manifest: Manifest) -> list[str]:
     }
     notes += [f"{facts[name]:,} {what}." for name, what in counted.items() if facts.get(name)]
     return notes + [f"{line[0].upper()}{line[1:]}." for line in facts.get("warnings", [])]
+
+
+def on_floor(floor: int, bars: int, which: str = "bars") -> str:
+    """Return how many bars stand on the spread floor, "" where none does."""
+    return f"{floor:,} of {bars:,} {which} ({floor / bars:.0%}) stand on the spread floor." if floor else ""

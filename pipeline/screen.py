@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from registry.figures import counted
 from registry.gates import GATES, Gate, what_it_would_take
 
 _PLAIN_WIDTH = 140
@@ -139,7 +140,7 @@ def ledger(console: Console, answer: Mapping[str, Any]) -> None:
         window = f"{entry['oos_start'][:10]} … {entry['cut_off'][:10]}"
         table.add_row(entry["when"][:19], entry["kind"], entry["command"], window, entry["model"][:16])
     console.print(table)
-    console.print(f"{answer['trials']} trials, {answer['looks']} looks")
+    console.print(f"{counted(answer['trials'], 'trial')}, {counted(answer['looks'], 'look')}")
 
 
 def models(console: Console, answer: list[Mapping[str, Any]]) -> None:

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from backtest.risk import Risk
 from market import durable
 from pipeline.backtest_figures import Played
-from registry.figures import FIGURES, GROUPED, MONEY, NUMBER, SETTINGS, Show
+from registry.figures import FIGURES, GROUPED, MONEY, NUMBER, SETTINGS, counted
 
 PAGE, PICTURE = "tear_sheet.md", "tear_sheet.png"
 FILES = (PAGE, PICTURE, "trades.parquet", "equity.parquet")
 ABSENT = "not enough trades"
+NO_LIMIT = {name: getattr(Risk(), name) for name in ("max_drawdown", "max_positions", "max_notional")}
 
 COSTS = ("spread_floor", "commission", "slippage", "swap_long", "swap_short")
 
@@ -29,7 +31,7 @@ def page(answer: Mapping[str, Any]) -> str:
     """Return the tear sheet as Markdown: what was judged, warnings, figures, costs, refusals, breakdowns, rules."""
     sections = [
         f"# {answer['series']}: {answer['judged']}",
-        f"{answer['bars']:,} bars that close from {answer['first'][:16]} to {answer['last'][:16]} UTC.{same(answer)}",
+        f"{counted(answer['bars'], 'bar')}, closing {_span(answer)} UTC.{same(answer)}",
         "\n".join(f"- **{line}**" for line in answer["warnings"]),
         f"![tear sheet]({PICTURE})",
         _section("Figures", _table(("", "", "90 % interval"), figure_rows(answer))),
@@ -45,9 +47,16 @@ def page(answer: Mapping[str, Any]) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def shown(value: float | None, show: Show) -> str:
-    """Return a figure for people, or that there are not enough trades for it."""
-    return ABSENT if value is None else show(value)
+_WITHOUT = {
+    "cost_share": "no gain before costs",
+    **dict.fromkeys(("profit_factor", "sortino"), "no loss"),
+    **dict.fromkeys(("break_even_win_rate", "payoff_ratio"), "no gain or no loss"),
+}
+
+
+def absent(name: str, figures: Mapping[str, Any]) -> str:
+    """Return why a figure cannot be computed: for want of trades, or of what it divides by."""
+    return _WITHOUT.get(name, ABSENT) if figures["trades"] else ABSENT
 
 
 def figure_rows(answer: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -56,7 +65,8 @@ def figure_rows(answer: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     for name, (title, show) in FIGURES.items():
         interval = answer["intervals"].get(name)
         told = "" if interval is None else f"{show(interval[0])} … {show(interval[1])}"
-        rows.append((title, shown(answer["figures"][name], show), told))
+        value = answer["figures"][name]
+        rows.append((title, absent(name, answer["figures"]) if value is None else show(value), told))
     return rows
 
 
@@ -117,7 +127,7 @@ def ties(answer: Mapping[str, Any]) -> str:
     """Return how many trades ended on a bar that touched both barriers, and what became of them."""
     told = answer["ties"]
     share = "" if told["share"] is None else f" ({told['share']:.1%})"
-    begun = f"{told['count']:,} trades{share} ended on a bar that touched stop and target"
+    begun = f"{counted(told['count'], 'trade')}{share} ended on a bar that touched stop and target"
     if told["by"] is None:
         return f"{begun}; each counts as a stop."
     return f"{begun}; bars of {told['by']} tell of {told['settled']:,} of them what came first, the others are stops."
@@ -133,6 +143,10 @@ def same(answer: Mapping[str, Any]) -> str:
     return " The trades are those recorded when the run was judged, bit for bit." * (answer["recorded"] == "the same")
 
 
+def _span(answer: Mapping[str, Any]) -> str:
+    return f"from {answer['first'][:16]} to {answer['last'][:16]}"
+
+
 def _made_from(answer: Mapping[str, Any]) -> dict[str, Any]:
     digests = {name: answer[name] for name in ("run_id", "sha256", "bars_sha256")}
     return digests | {"finer_bars_sha256": answer["ties"]["bars_sha256"]}
@@ -143,16 +157,18 @@ def _rules(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _listed(values: Mapping[str, Any]) -> str:
-    told = ((*SETTINGS[name], _plain(name, value)) for name, value in values.items())
-    return ", ".join(f"{title}: {value} {unit}".rstrip() for title, unit, value in told)
+    return ", ".join(f"{SETTINGS[name][0]}: {_plain(name, value)}" for name, value in values.items())
 
 
 def _plain(name: str, value: Any) -> str:
+    """Return a setting with its unit, or that there is none."""
     if value is None:
         return "off" if name == "max_volatility" else "never"
+    if name in NO_LIMIT and value >= NO_LIMIT[name]:
+        return "no limit"
     if isinstance(value, list):
         return " ".join(map(str, value)) or "none"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{f'{value:g}' if isinstance(value, float) else value} {SETTINGS[name][1]}".rstrip()
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

@@ -19,6 +19,16 @@ COUNT: Show = "{:,.0f}".format
 MONEY: Show = "{:,.2f} USD".format
 HOURS: Show = "{:,.2f} h".format
 
+
+def counted(count: int, thing: str) -> str:
+    """Return how many of a thing there are.
+
+    >>> counted(1, "look"), counted(2_000, "trade")
+    ('1 look', '2,000 trades')
+    """
+    return f"{count:,} {thing if count == 1 else thing + 's'}"
+
+
 FIGURES: dict[str, tuple[str, Show]] = {
     "trades": ("Trades", COUNT),
     "expectancy": ("Expectancy", R),

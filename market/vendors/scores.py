@@ -44,7 +44,8 @@ def read(path: Path) -> pd.DataFrame:
 
 def _table(path: Path) -> pd.DataFrame:
     if not path.is_file():
-        raise UsageError(f"No file {path}: give a .parquet or .csv with the columns ts and score.")
+        found = "No file is named" if path == Path() else f"No file at {path}{' (it is a folder)' * path.is_dir()}"
+        raise UsageError(f"{found}: give a .parquet or .csv with the columns ts and score.")
     if path.suffix not in (".parquet", ".csv"):
         raise UsageError(f"{path} is neither .parquet nor .csv: export the signals as one of them.")
     try:

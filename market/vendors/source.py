@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from market.errors import DataError
+from market.errors import DataError, UsageError
 from market.instruments import Instrument
 from market.vendors.foreign import reason, shown
 
@@ -87,9 +87,9 @@ class Source(NamedTuple):
 
 
 def opened(path: Path) -> Source:
-    """Return the source at `path`; DataError where there is none, it is empty, or a zip without one data file."""
+    """Return the source at `path`; UsageError where there is none, DataError where it is no file with data."""
     if not path.is_file():
-        raise DataError(f"No file at {path}: check the name{' (it is a folder)' if path.is_dir() else ''}.")
+        raise UsageError(f"No file at {path}: check the name{' (it is a folder)' if path.is_dir() else ''}.")
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty: export it again.")
     with path.open("rb") as stream:

@@ -126,6 +126,11 @@ def assert_identical(first: portfolio.Result, second: portfolio.Result) -> None:
     assert first.refusals == second.refusals
 
 
+def allowing(risk: Risk) -> Risk:
+    """Return `risk` with room for one trade at least."""
+    return risk._replace(open_risk=max(risk.open_risk, risk.per_trade))
+
+
 risks = st.builds(
     Risk,
     equity=st.just(100_000.0),
@@ -137,7 +142,7 @@ risks = st.builds(
     max_drawdown=st.sampled_from([0.02, 0.1, 1.0]),
     max_positions=st.sampled_from([1, 2, 1000]),
     max_notional=st.sampled_from([0.5, 1000.0]),
-)
+).map(allowing)
 correlations = st.sampled_from([None, SHORT])
 
 

@@ -193,14 +193,14 @@ def test_missing_and_empty_files_and_folders(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").touch()
     (tmp_path / "header.csv").write_text("timestamp,open,high,low,close\n")
     as_table(made())[:0].to_parquet(tmp_path / "none.parquet")
-    for name, words in {
-        "absent.csv": "No file at",
-        "empty.csv": "is empty",
-        "header.csv": "has no rows",
-        "none.parquet": "has no rows",
-        ".": "it is a folder",
-    }.items():
-        with pytest.raises(DataError, match=words):
+    for name, error, words in (
+        ("absent.csv", UsageError, "No file at"),
+        (".", UsageError, "it is a folder"),
+        ("empty.csv", DataError, "is empty"),
+        ("header.csv", DataError, "has no rows"),
+        ("none.parquet", DataError, "has no rows"),
+    ):
+        with pytest.raises(error, match=words):
             imported(tmp_path / name)
     with pytest.raises(UsageError, match="name at least one"):
         import_files([], instrument=GOLD, timeframe=M15, now=NOW, report_path=tmp_path / REPORT)

@@ -76,9 +76,9 @@ TYPED = [
     ("config show XAUUSD_15X", 2, r"Unknown timeframe '15X'"),
     ("ui", 6, r"No runs yet under .*make train"),
     ("ui --port 80", 2, r"--port.*80"),
-    (f"import nowhere.csv {IMPORT}", 4, r"No file at nowhere\.csv: check the name"),
-    (["import", "no\x1b[2J\nwhere.csv", *IMPORT.split()], 4, r"No file at no \[2J where\.csv"),
-    (f"import . {IMPORT}", 4, r"it is a folder"),
+    (f"import nowhere.csv {IMPORT}", 2, r"No file at nowhere\.csv: check the name"),
+    (["import", "no\x1b[2J\nwhere.csv", *IMPORT.split()], 2, r"No file at no \[2J where\.csv"),
+    (f"import . {IMPORT}", 2, r"it is a folder"),
     (f"import {IMPORT}", 2, r"[Mm]issing argument 'FILES"),
     ("import a.csv --timeframe 15T", 2, r"[Mm]issing option '--symbol'"),
     ("import a.csv --symbol SIM_XAUUSD --timeframe 15T", 2, r"SIM_XAUUSD is a simulated series: .*XAUUSD"),
@@ -444,7 +444,7 @@ def process(assay, *arguments: str) -> subprocess.CompletedProcess:
     ("typed", "code", "says"),
     [
         ("trian", 2, "Did you mean train"),
-        ("import nowhere.csv " + IMPORT, 4, "No file at"),
+        ("import nowhere.csv " + IMPORT, 2, "No file at"),
         ("card X_15T", 2, "Unknown"),
     ],
 )
