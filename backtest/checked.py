@@ -5,7 +5,7 @@ call, bars and scores in one compiled pass each.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -191,21 +191,13 @@ def _check_bars(bars: pd.DataFrame, exits: Exits) -> None:
             "or a shorter period."
         )
     columns = [_numbers(bars[name], f"The bars' {name}") for name in _PRICES]
-    if _unsound(*columns):
-        _refuse_bar(bars, columns)
-
-
-def _refuse_bar(bars: pd.DataFrame, columns: Sequence[np.ndarray]) -> None:
-    """Raise DataError for the first bar that is none."""
-    for at, row in enumerate(zip(*columns, strict=True)):
-        if not _unsound(*(np.array([value]) for value in row)):
-            continue
+    at = _first_unsound(*columns)
+    if at >= 0:
+        row = [column[at] for column in columns]
         told = ", ".join(f"{name} {value:g}" for name, value in zip(_PRICES, row, strict=True))
         unread = [name for name, value in zip(_PRICES, row, strict=True) if not math.isfinite(value)]
-        wanted = f"a {unread[0]} that is not finite" if unread else told
-        raise DataError(
-            f"The bar at {bars.index[at]} has {wanted}: wanted 0 < low ≤ open, close ≤ high and spread ≥ 0."
-        )
+        found = f"a {unread[0]} that is not finite" if unread else told
+        raise DataError(f"The bar at {bars.index[at]} has {found}: wanted 0 < low ≤ open, close ≤ high and spread ≥ 0.")
 
 
 def _numbers(values: pd.Series, what: str) -> np.ndarray:
@@ -229,10 +221,21 @@ def _outside(values: np.ndarray, least: float, most: float) -> int:
 
 
 @compiled
-def _unsound(open_: np.ndarray, high: np.ndarray, low: np.ndarray, close: np.ndarray, spread: np.ndarray) -> int:
-    """Return how many bars are not 0 < low ≤ open, close ≤ high with spread ≥ 0; NaN is not."""
+def _first_unsound(open_: np.ndarray, high: np.ndarray, low: np.ndarray, close: np.ndarray, spread: np.ndarray) -> int:
+    """Return the position of the first bar that is none, −1 where there is none such."""
     sound = 0
     for i in range(len(low)):
-        inner = (low[i] <= open_[i]) & (open_[i] <= high[i]) & (low[i] <= close[i]) & (close[i] <= high[i])
-        sound += inner & (low[i] > 0.0) & (spread[i] >= 0.0)
-    return len(low) - sound
+        sound += _sound(open_[i], high[i], low[i], close[i], spread[i])
+    if sound == len(low):
+        return -1
+    at = 0
+    while _sound(open_[at], high[at], low[at], close[at], spread[at]):
+        at += 1
+    return at
+
+
+@compiled
+def _sound(open_: float, high: float, low: float, close: float, spread: float) -> bool:
+    """Return whether 0 < low ≤ open, close ≤ high < ∞ and 0 ≤ spread < ∞, without a branch; NaN is not."""
+    inner = (low <= open_) & (open_ <= high) & (low <= close) & (close <= high)
+    return inner & (low > 0.0) & (high < np.inf) & (spread >= 0.0) & (spread < np.inf)

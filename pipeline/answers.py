@@ -47,7 +47,8 @@ def verdict(target: Workspace, made: Card) -> dict[str, Any]:
     if counts.looks < made.looks or counts.trials < made.trials:
         values["warnings"].append(
             f"The ledger holds {counted(counts.trials, 'trial')} and {counted(counts.looks, 'look')}, this card was "
-            f"made at {made.trials} and {made.looks}: entries were removed. Restore {trial_ledger.ledger_path(target.home)}."
+            f"made at {made.trials} and {made.looks}: entries were removed. "
+            f"Restore {trial_ledger.ledger_path(target.home)}."
         )
     return {name: values[name] for name in _KEPT} | {
         "looks": counts.looks,

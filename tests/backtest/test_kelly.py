@@ -69,6 +69,26 @@ def test_a_fraction_out_of_range_is_refused(fraction):
         sized(Risk(), np.array([1.0]), fraction)
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (lambda: stake(0.5, 0), "gain of a bet is a finite number of R above 0, found 0"),
+        (lambda: stake(0.5, 1.0, 0.0), "loss of a bet .* found 0"),
+        (lambda: stake(0.5, float("nan")), "gain .* found nan"),
+        (lambda: stake(0.5, 1.0, -1.0), "loss .* found -1"),
+        (lambda: stake(1.1, 1.0), "win rate is from 0 to 1, found 1.1"),
+        (lambda: stake(float("nan"), 1.0), "win rate .* found nan"),
+        (lambda: wilson_lower(5, 3), "Wins are from 0 to the trades made, found 5 of 3"),
+        (lambda: wilson_lower(-1, 3), "found -1 of 3"),
+        (lambda: wilson_lower(0, -1), "found 0 of -1"),
+        (lambda: wilson_lower(float("nan"), 3), "found nan of 3"),
+    ],
+)
+def test_bets_that_are_none_are_refused(asked, told):
+    with pytest.raises(UsageError, match=told):
+        asked()
+
+
 def test_results_that_are_no_numbers_are_refused():
     with pytest.raises(DataError, match="1 of 2"):
         surest_stake(np.array([1.0, np.nan]))

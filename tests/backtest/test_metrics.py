@@ -282,6 +282,11 @@ def test_calmar_is_annual_growth_over_the_largest_fall() -> None:
     assert metrics.calmar(bars_of([100.0, 90.0, 105.0])) is None
 
 
+@pytest.mark.parametrize("lowest", [0.0, -5.0])
+def test_an_account_that_was_ever_lost_has_no_calmar(lowest: float) -> None:
+    assert metrics.calmar(bars_of([100.0, lowest, 110.0], "243.5D")) is None
+
+
 def test_equity_must_begin_with_money() -> None:
     with pytest.raises(DataError, match="begins at 0"):
         metrics.total_return(bars_of([0.0, 1.0]))
@@ -480,6 +485,15 @@ def test_every_breakdown_adds_up_and_bears_no_trades(by: str) -> None:
     assert len(empty) == 0 and list(empty.columns) == list(table.columns)
 
 
+def test_a_breakdown_holds_numbers_but_where_one_is_not_computable() -> None:
+    lost = TRADES.assign(r=-1.0)
+    for table in (metrics.breakdown(lost, by="month"), metrics.breakdown(lost, by="hour")):
+        assert table["trades"].dtype == np.int64
+        assert (table.drop(columns="trades").dtypes == np.float64).all()
+    some = metrics.breakdown(TRADES, by="month")
+    assert some["profit_factor"].tolist()[1] is None and some["expectancy"].dtype == np.float64
+
+
 def test_an_unknown_breakdown_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="Did you mean month"):
         metrics.breakdown(TRADES, by="months")
@@ -493,6 +507,22 @@ def test_the_summary_holds_every_metric_and_no_nan() -> None:
     quiet = metrics.summary(TRADES.iloc[:0], equity, "metal")
     assert list(quiet) == list(table)
     assert quiet["profit_factor"] is None and quiet["total_r"] == 0.0 and quiet["trades_per_day"] == 0.0
+
+
+def daily_trades(days: int) -> pd.DataFrame:
+    """Return two trades on each of so many days, one lost and one won."""
+    begins = pd.date_range("2024-01-03 10:00", periods=days)
+    rows = [(begin + pd.Timedelta(hours=at), r) for begin in begins for at, r in ((0, -1.0), (3, 1.4))]
+    return trades_of([(f"{begin}", f"{begin + pd.Timedelta(hours=2)}", 1, r) for begin, r in rows])
+
+
+@pytest.mark.parametrize(("days", "known"), [(0, False), (1, False), (19, False), (20, True), (31, True)])
+def test_figures_of_a_year_need_trades_on_twenty_days(days: int, known: bool) -> None:
+    equity = bars_of([*np.linspace(1e5, 1.01e5, 24 * 40), 1e5])
+    found = metrics.summary(daily_trades(days) if days else TRADES.iloc[:0], equity, "crypto")
+    assert metrics.FEWEST_DAYS == 20
+    assert {found[name] is not None for name in ("calmar", "daily_sharpe", "daily_sortino")} == {known}
+    assert metrics.calmar(equity) is not None, "the equity alone does not know its trades"
 
 
 def test_the_interval_is_the_same_for_the_same_seed() -> None:
@@ -522,6 +552,26 @@ def test_an_interval_needs_what_its_statistic_needs() -> None:
     assert metrics.block_bootstrap_interval([1.0], metrics.win_rate) is None
     assert metrics.block_bootstrap_interval([1.0, 2.0, 3.0], metrics.profit_factor) is None
     assert metrics.block_bootstrap_interval([1.0] * 50 + [-1.0], metrics.profit_factor, block=1) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"level": 1.5}, "level of an interval lies between 0 and 1, found 1.5"),
+        ({"level": 1.0}, "found 1:"),
+        ({"level": 0.0}, "found 0:"),
+        ({"level": np.nan}, "found nan:"),
+        ({"paths": 0}, "whole number of paths, 1 at least, found 0"),
+        ({"paths": 2.5}, "whole number of paths, 1 at least, found 2.5"),
+        ({"block": 0}, "whole number of block, 1 at least, found 0"),
+        ({"block": -3}, "found -3"),
+        ({"block": np.nan}, "found nan"),
+    ],
+)
+def test_an_interval_that_cannot_be_drawn_is_refused(asked: dict[str, float], told: str) -> None:
+    for r in ([1.0, -1.0] * 20, []):
+        with pytest.raises(UsageError, match=told):
+            metrics.block_bootstrap_interval(r, metrics.expectancy, **asked)
 
 
 def test_two_thousand_trades_take_under_a_third_of_a_second() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market import sessions
-from market.clock_check import CANDIDATES, ClockCheck, check
+from market.clock_check import CANDIDATES, ClockCheck, check, doubts
 from market.clocks import clock, from_utc, to_utc
 from market.gaps import kinds
 from market.holidays import holidays
@@ -82,6 +82,13 @@ def test_what_is_told_says_where_the_break_is_and_where_it_should_be():
         "this looks like EET-EU (Europe/Athens), which explains 100% of "
     )
     assert {hours for one in found.unexplained for hours in one.hours} == {2.0, 3.0}
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_doubt_ends_where_what_is_wanted_begins(stored):
+    (doubt,) = doubts(kept("EET-EU", "UTC"), "bars.csv", stored).itertuples()
+    assert doubt.found.endswith("%)") and not doubt.wanted.endswith(".")
+    assert ".;" not in f"{doubt.problem}: found {doubt.found}; wanted {doubt.wanted}."
 
 
 def test_a_market_without_a_break_is_told_by_its_weekend():

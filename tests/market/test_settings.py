@@ -98,6 +98,29 @@ def test_a_bound_of_volatility_is_a_number_above_0_or_off(config, text):
         settings.policy("XAUUSD", "15T")
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("'of'", "max_volatility = 'of': wanted a finite number above 0, or 'off'. Did you mean off?"),
+        ("'OFF'", "max_volatility = 'OFF': wanted a finite number above 0, or 'off'. Did you mean off?"),
+        ("'2.5'", "max_volatility = '2.5': wanted a finite number above 0, or 'off'."),
+        ("-1", "max_volatility = -1: wanted a finite number above 0, or 'off'."),
+        ("true", "max_volatility = True: wanted a finite number above 0, or 'off'."),
+        ("nan", "max_volatility = nan: wanted a finite number above 0, or 'off'."),
+    ],
+)
+def test_a_misspelt_bound_of_volatility_is_told_once_and_in_words(config, typed, told):
+    write_below(config, "policy", f"[XAUUSD]\nmax_volatility = {typed}")
+    with pytest.raises(UsageError) as raised:
+        settings.policy("XAUUSD", "15T")
+    assert str(raised.value) == f"config/policy.toml: [XAUUSD] {told}"
+
+
+def test_a_whole_number_bounds_volatility_too(config):
+    write_below(config, "policy", "[XAUUSD]\nmax_volatility = 2")
+    assert settings.policy("XAUUSD", "15T").max_volatility == 2.0
+
+
 def test_bounds_of_volatility_between_which_nothing_lies_are_refused(config):
     write_below(config, "policy", "[15T]\nmax_volatility = 1.5\n[XAUUSD]\nmin_volatility = 1.6")
     with pytest.raises(UsageError, match=r"min_volatility 1\.6 is above max_volatility 1\.5"):

@@ -204,8 +204,54 @@ def test_without_a_trade_figures_are_absent_and_the_sheet_is_drawn(ruled):
     told = answer(ruled, "--rule", rule(ruled))
     assert told["figures"]["expectancy"] is None and told["intervals"]["expectancy"] is None
     assert told["excursions"] == {"winners": None, "losers": None}
-    assert "not enough trades" in (Path(told["folder"]) / "tear_sheet.md").read_text()
+    page = (Path(told["folder"]) / "tear_sheet.md").read_text()
+    assert "| Costs ÷ result before costs | not enough trades |" in page
+    assert "0 trades are too few" in page and "0 trades ended on a bar" in page
     assert told["refusals"]["undecided"] == told["bars"]
+
+
+def test_a_figure_that_trades_alone_cannot_give_says_what_it_wants(ruled):
+    gold = instrument("XAUUSD").costs
+    ruled.replace("instruments", f"slippage = {gold.slippage:g}", "slippage = 5.0")
+    told = answer(ruled, "--rule", rule(ruled))
+    page = (Path(told["folder"]) / "tear_sheet.md").read_text()
+    assert told["figures"]["cost_share"] is None and told["figures"]["trades"] > 20
+    assert "| Costs ÷ result before costs | no gain before costs |" in page
+
+
+def test_one_trade_is_told_as_one_and_makes_no_year(ruled):
+    score = pd.read_parquet(rule(ruled))
+    score["score"] = np.where(np.arange(len(score)) == 300, 1.0, 0.5)
+    score.to_parquet(rule(ruled))
+    told = answer(ruled, "--rule", rule(ruled))
+    page = (Path(told["folder"]) / "tear_sheet.md").read_text()
+    assert told["figures"]["trades"] == 1 and "1 trade is too few" in page and "1 trades" not in page
+    assert [told["figures"][name] for name in ("daily_sharpe", "daily_sortino", "calmar")] == [None] * 3
+    for title in ("Daily Sharpe, a year", "Daily Sortino, a year", "Calmar"):
+        assert f"| {title} | not enough trades |" in page
+
+
+def test_a_limit_that_binds_nothing_is_no_number_on_the_page(ruled):
+    told = answer(ruled, "--rule", rule(ruled))
+    page = (Path(told["folder"]) / "tear_sheet.md").read_text()
+    for title in ("Fall of equity at most", "Positions at once at most", "Notional of a position at most"):
+        assert f"{title}: no limit" in page
+    assert "Volatility at most: off," in page and "Loss of a day at most: 0.02 of its first equity" in page
+    strict = told | {"risk": told["risk"] | {"max_drawdown": 0.06, "max_positions": 3, "max_notional": 20.0}}
+    for said in ("Fall of equity at most: 0.06", "Positions at once at most: 3", "a position at most: 20 × equity"):
+        assert said in tear_sheet.page(strict)
+
+
+def test_the_bars_on_the_spread_floor_are_those_that_were_judged(ruled):
+    whole, part = (answer(ruled, "--rule", rule(ruled), *days) for days in ([], ["--to", "2024-01-15"]))
+    floor, bars = instrument("XAUUSD").costs.spread_floor, stored_bars(ruled)
+    for told in (whole, part):
+        judged_bars = bars.loc[told["first"] : told["last"]]
+        count = int((judged_bars["spread"] <= floor).sum())
+        assert len(judged_bars) == told["bars"] and count > 0
+        (said,) = (line for line in told["warnings"] if "spread floor" in line)
+        assert said.startswith(f"{count:,} of {told['bars']:,} bars that were judged (")
+    assert part["bars"] < whole["bars"] < len(bars)
 
 
 def test_a_rule_on_bars_before_every_judged_window_is_no_look_and_one_in_it_is_one_look(ruled):
@@ -285,7 +331,9 @@ def test_a_file_that_is_none_is_refused_without_a_traceback(ruled, content, suff
 
 REFUSED = {
     "--rule nothing.csv": (2, "No file"),
-    "--rule .": (2, "No file"),
+    "--rule .": (2, "No file is named"),
+    "--rule ..": (2, "it is a folder"),
+    "--rule RULE --from 2024-01-20 --to 2024-01-20": (2, "end on 2024-01-20, where it starts: a day of --from or --to"),
     "--run abcdef123": (2, "No run 'abcdef123'"),
     "--run abc": (2, "too short"),
     "--model @champion": (6, "No champion of XAUUSD_15T"),
@@ -298,7 +346,7 @@ REFUSED = {
     "--rule RULE --short 0.6": (2, "wanted less than 0.5"),
     "--rule RULE --from 2024-01-20 --to 2024-01-10": (2, "before it starts"),
     "--rule RULE --from 2030-01-01 --to 2030-02-01": (2, "No bars of XAUUSD_15T"),
-    "--rule RULE --to 2024-01-02": (2, "before it starts"),
+    "--rule RULE --to 2024-01-02": (2, "end on 2024-01-02, where it starts"),
     "--rule RULE --from yesterday": (2, "not a date"),
     "--rule SHORT --from 2024-01-20 --to 2024-02-01": (2, "No score lies"),
 }
