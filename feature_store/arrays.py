@@ -76,6 +76,11 @@ class Bars:
         first, last = np.searchsorted(self.ts, ts[[0, -1]], side="right")
         return self.part(max(int(first) - 1, 0), int(last))
 
+    def copied(self) -> "Bars":
+        """Return the same bars in arrays of their own."""
+        beside = {symbol: bars.copied() for symbol, bars in self.companions.items()}
+        return Bars(self.ts.copy(), self._values.copy(), self._timeframe, beside)
+
     def __len__(self) -> int:
         return len(self.ts)
 

@@ -64,7 +64,10 @@ def chunks(
         Task(whole.part(max(start - before, 0), end), names, known, min(start, before), own) for start, end in cuts
     )
     with closing(workers.in_order(_made, tasks, processes if len(cuts) > _FEW else 1)) as made:
+        first: list[str] = []
         for (start, end), (columns, values) in zip(cuts, made, strict=True):
+            first = first or columns
+            _same(first, columns, read.index[start])
             yield pd.DataFrame(values.T, index=read.index[start:end], columns=index(tuple(columns)), copy=False)
 
 
@@ -104,6 +107,15 @@ def _made(task: Task) -> tuple[list[str], np.ndarray]:
     if own_groups.entered() != files and own_groups.enter(folder) != files:
         raise UsageError(f"The feature groups in {folder} were changed while they were computed: begin again.")
     return rows(task.bars, task.names, task.timeframe, task.start)
+
+
+def _same(first: list[str], columns: list[str], ts: pd.Timestamp) -> None:
+    """Raise DataError where a chunk has other columns than the first, as a group of the user's own may make them."""
+    if columns != first:
+        other = next((name for name in columns if name not in first), None) or next(
+            (name for name in first if name not in columns), "their order"
+        )
+        raise DataError(f"The features of the bars from {ts} on are not those of the bars before them: {other}.")
 
 
 def _own_folder() -> Path | None:

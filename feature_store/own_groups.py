@@ -5,8 +5,11 @@ it; the code itself never does: whoever serves such a model has the same file.
 """
 
 import hashlib
+import re
+import sys
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
 from functools import partial
 from importlib.abc import SourceLoader
 from importlib.machinery import ModuleSpec
@@ -25,6 +28,7 @@ MOST_BARS = 3000
 """No group may look further back than this many own bars."""
 
 _HOUSE = frozenset(GROUPS)
+_COLUMN = "[A-Za-z0-9]+(_[A-Za-z0-9]+)*"
 _entered: dict[str, str] = {}
 
 
@@ -64,6 +68,13 @@ def entered() -> dict[str, str]:
     return dict(_entered)
 
 
+def renewed() -> None:
+    """Read the groups again from the bytes that were entered: whatever they remembered is forgotten."""
+    for name in _entered:
+        group = GROUPS[name]
+        GROUPS[name] = _group(Path(str(group.__file__)), group.__loader__.get_data(""))  # type: ignore[union-attr]
+
+
 def used(features: Iterable[str]) -> dict[str, str]:
     """Return what `entered` returns, for the groups that `features` (`<group>__<name>`) come from."""
     groups = {name.partition("__")[0] for name in features}
@@ -73,7 +84,7 @@ def used(features: Iterable[str]) -> dict[str, str]:
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"No folder {folder} of feature groups: make it, or change config/features.toml.")
-    return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
+    return sorted(path for path in folder.glob("*.py") if path.is_file() and not path.name.startswith("_"))
 
 
 def _group(path: Path, source: bytes) -> ModuleType:
@@ -85,12 +96,13 @@ def _group(path: Path, source: bytes) -> ModuleType:
     spec.has_location = True
     module = module_from_spec(spec)
     try:
-        held.exec_module(module)
-    except Exception as error:
+        with redirect_stdout(sys.stderr):
+            held.exec_module(module)
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{path} cannot be read as a feature group: {_told(error, path)}") from error
     if problems := _problems(path.stem, module):
         raise UsageError(f"{path} is not a feature group: {'; '.join(problems)}.")
-    module.compute = partial(_computed, path, module.compute)  # type: ignore[attr-defined]
+    module.compute = partial(_computed, path, module.compute, module.LOOKBACK)  # type: ignore[attr-defined]
     return module
 
 
@@ -116,23 +128,30 @@ def _not_a_lookback(bars: object) -> list[str]:
     return [f"LOOKBACK is {bars!r}, wanted the bars that a row needs, from 1 to {MOST_BARS}"]
 
 
-def _computed(path: Path, compute: Callable[[Bars], Columns], bars: Bars) -> Columns:
-    """Return what the user's `compute` makes of `bars`; raises DataError where it fails or returns something else."""
+def _computed(path: Path, compute: Callable[[Bars], Columns], declared: int | dict[str, int], bars: Bars) -> Columns:
+    """Return what the user's `compute` makes of `bars`; raises DataError where it fails or returns something else.
+
+    It sees a copy, so that whatever it does to arrays stays its own, and what it prints goes to where messages go.
+    """
     try:
-        columns = compute(bars)
-    except Exception as error:
+        with redirect_stdout(sys.stderr):
+            columns = compute(bars.copied())
+    except (Exception, SystemExit) as error:
         raise DataError(f"{path} failed on {len(bars)} bars: {_told(error, path)}") from error
     if not isinstance(columns, dict) or not columns:
         raise DataError(f"{path}: compute returned {type(columns).__name__}, wanted a dictionary of names and arrays.")
+    least = len(bars) + 1 - (declared if isinstance(declared, int) else declared[bars.timeframe.name])
     for name, values in columns.items():
+        if not (isinstance(name, str) and re.fullmatch(_COLUMN, name)):
+            raise DataError(f"{path}: column {name!r} is not a name of letters, digits and single underscores.")
         if not (isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == np.float64):
             raise DataError(f"{path}: column {name!r} is not an array of float64 with a value a bar.")
-        if len(values) > len(bars):
+        if not least <= len(values) <= len(bars):
             raise DataError(f"{path}: column {name!r} has {len(values)} values for {len(bars)} bars.")
     return columns
 
 
-def _told(error: Exception, path: Path) -> str:
+def _told(error: BaseException, path: Path) -> str:
     """Return what went wrong and in which line of the user's file."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     at = getattr(error, "lineno", None) or (lines[-1] if lines else None)

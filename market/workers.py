@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 from weakref import WeakSet
 
 import numpy as np
-from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend.process import LokyProcess
 
 Task = TypeVar("Task")
@@ -31,6 +31,7 @@ Result = TypeVar("Result")
 _WATCH_SECONDS = 1.0
 _IDLE_SECONDS = 60
 
+_executors: dict[int, ProcessPoolExecutor] = {}
 _tried: WeakSet[Executor] = WeakSet()
 
 
@@ -53,9 +54,7 @@ def in_order(work: Callable[[Task], Result], tasks: Iterable[Task], processes: i
         yield from map(work, tasks)
         return
     folder = _folder(os.getpid())
-    executor = get_reusable_executor(
-        processes, timeout=_IDLE_SECONDS, initializer=end_with, initargs=(os.getpid(), folder)
-    )
+    executor = _executor(processes, folder)
     rest = iter(tasks)
     finished = False
     try:
@@ -71,8 +70,18 @@ def in_order(work: Callable[[Task], Result], tasks: Iterable[Task], processes: i
             end()
 
 
+def _executor(processes: int, folder: Path) -> ProcessPoolExecutor:
+    """Return the executor of so many processes. It is nobody else's: joblib has one of its own, of another kind."""
+    if processes not in _executors:
+        _executors[processes] = ProcessPoolExecutor(
+            processes, timeout=_IDLE_SECONDS, initializer=end_with, initargs=(os.getpid(), folder)
+        )
+    return _executors[processes]
+
+
 def end() -> None:
     """End the worker processes of this process, whatever they are at: the next call starts others."""
+    _executors.clear()
     for process in multiprocessing.active_children():
         if isinstance(process, LokyProcess):
             process.terminate()

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import joblib
 import numpy as np
 import pytest
 
@@ -58,6 +59,13 @@ def test_arrays_come_as_they_were_and_leave_no_file(monkeypatch):
         np.testing.assert_array_equal(drawn, made_of(number)[1])
         assert nothing.shape == (0,) and drawn.flags.writeable
     assert list(workers._folder(os.getpid()).iterdir()) == []
+
+
+def test_joblib_works_beside_workers_that_stay():
+    """Features leave their workers to the next series, and training asks joblib for its own."""
+    assert len([*workers.in_order(slow_then_quick, range(40), 2)]) == 40
+    assert joblib.Parallel(n_jobs=2)(joblib.delayed(slow_then_quick)(number) for number in range(4))
+    assert len([*workers.in_order(slow_then_quick, range(40), 2)]) == 40
 
 
 def test_one_process_is_this_one():
