@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from feature_store import own_groups
 from feature_store.compute import Companions, Progress, compute, table
 from feature_store.groups import lookback, supported, timeframe_of
 from feature_store.sources import Compute, Sources
@@ -24,6 +25,9 @@ CUTS = 200
 
 TOLERANCE = 1e-9
 """How far a tail may differ from full history, in standard deviations of the column."""
+
+_FORGETTING = 20
+"""At so many cut points groups of the user's own forget, before each computation, what they have seen."""
 
 _ROWS_BEFORE = 64
 _MOST_ROWS_AFTER = 2000
@@ -98,17 +102,24 @@ def examine(
     points = cut_points(ts, needed - 1, len(ts) - 2, cuts, random)
     cut_rows = np.sort(np.concatenate([*points.values()]))
     leaks: dict[str, Leak] = {}
-    columns = 0
+    columns, renew = 0, max(len(cut_rows) // _FORGETTING, 1)
     for done, row in enumerate(cut_rows, start=1):
         window = sources.part(*_reach(ts, row, needed, timeframe), before=needed)
+        renewed = own_groups.renewed if done % renew == 0 else _unchanged
+        renewed()
         expected = window.features(compute, groups).loc[: ts[row]]
         columns = expected.shape[1]
         for altered in _altered(window, ts[row], random):
+            renewed()
             for leak in _differences(expected, altered.features(compute, groups), ts[row]):
                 leaks.setdefault(leak.column, leak)
         if progress is not None:
             progress(done, len(cut_rows))
     return Examination(list(leaks.values()), {kind: len(rows) for kind, rows in points.items()}, columns)
+
+
+def _unchanged() -> None:
+    """Leave the groups as they are."""
 
 
 def _reach(ts: pd.DatetimeIndex, row: int, needed: int, timeframe: Timeframe) -> tuple[pd.Timestamp, pd.Timestamp]:

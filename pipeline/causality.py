@@ -19,6 +19,11 @@ from pipeline.screen import Screen
 from pipeline.stages import Done, Report
 
 SIMULATED = ("SIM_XAUUSD", "15T")
+FAULTS = ("leaks", "drifts", "misdated")
+
+_TAILS = 25
+_TAIL_BARS = 60_000
+"""So many rows are computed on their LOOKBACK bars alone, among so many bars."""
 
 
 def causality(symbol: str | None, timeframe: str | None, cuts: int, seed: int, screen: Screen) -> dict[str, Any]:
@@ -70,9 +75,11 @@ def examined(work: Job, cuts: int, seed: int, report: Report) -> dict[str, Any]:
     told = features_check.examine(
         bars, groups, cuts, seed, companions=others, progress=lambda done, total: report("features", done, 2 * total)
     )
+    drifts = features_check.tail_check(bars.iloc[-_TAIL_BARS:], groups, _TAILS, seed, companions=others)
     dated = _dated(work, bars, cuts, seed, report)
     facts = {
         "cuts": told.cuts,
+        "tails": _TAILS,
         "labels": dated.labels,
         "columns": told.columns,
         "groups": list(groups),
@@ -81,7 +88,12 @@ def examined(work: Job, cuts: int, seed: int, report: Report) -> dict[str, Any]:
         "companions": beside.facts["used"],
     }
     seconds = round(time.perf_counter() - began, 2)
-    found = {"leaks": [*map(_plain, told.leaks)], "misdated": [*map(_plain, dated.misdated)]}
+    leaky = {leak.column for leak in told.leaks}
+    found = {
+        "leaks": [*map(_plain, told.leaks)],
+        "drifts": [_plain(drift) for drift in drifts if drift.column not in leaky],
+        "misdated": [*map(_plain, dated.misdated)],
+    }
     if any(found.values()):
         record.withdraw(work)
     elif cuts >= record.LEAST_CUTS:
@@ -120,12 +132,13 @@ def complaint(answer: Mapping[str, Any]) -> str:
 
 
 def _faults(one: Mapping[str, Any]) -> int:
-    return len(one.get("leaks", [])) + len(one.get("misdated", []))
+    return sum(len(one.get(kind, [])) for kind in FAULTS)
 
 
 def faults_told(answer: Mapping[str, Any]) -> list[str]:
-    """Return a phrase for each leak and each misdated label of a series: column, bar and both values."""
-    return [*map(leak_told, answer["leaks"]), *map(_misdated_told, answer["misdated"])]
+    """Return a phrase for each leak, drift and misdated label of a series: column, bar and both values."""
+    told = (leak_told, _drift_told, _misdated_told)
+    return [phrase(one) for kind, phrase in zip(FAULTS, told, strict=True) for one in answer.get(kind, [])]
 
 
 def leak_told(one: Mapping[str, Any]) -> str:
@@ -133,6 +146,13 @@ def leak_told(one: Mapping[str, Any]) -> str:
     return (
         f"{one['column']} at {one['ts']}: {_shown(one['before'])} became {_shown(one['after'])} when bars after "
         f"{one['cut']} changed"
+    )
+
+
+def _drift_told(one: Mapping[str, Any]) -> str:
+    return (
+        f"{one['column']} at {one['ts']}: {_shown(one['full'])} on all bars, {_shown(one['tail'])} on its LOOKBACK "
+        "bars alone, as a runner sees it"
     )
 
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from market.perturbation import KINDS
-from pipeline.causality import faults_told
+from pipeline.causality import FAULTS, faults_told
 
 
 def checked(console: Console, answer: Mapping[str, Any]) -> None:
@@ -24,7 +24,7 @@ def _series(console: Console, one: Mapping[str, Any]) -> None:
     for fault in faults_told(one):
         console.print(f"[red]LEAK[/] {escape(fault)}", soft_wrap=True)
     console.print(_tried(one))
-    found = len(one["leaks"]) + len(one["misdated"])
+    found = sum(len(one.get(kind, [])) for kind in FAULTS)
     told = f"[red]{found} {'leak' if found == 1 else 'leaks'}[/]" if found else "[green]no look ahead[/]"
     columns = f"{one['columns']} features of {len(one['groups'])} groups"
     console.print(f"{one['series']}: {told} in {columns} and in the labels, in {one['seconds']:.1f} s")

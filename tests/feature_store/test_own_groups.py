@@ -120,6 +120,7 @@ def test_files_with_an_underscore_are_left_alone(folder):
         ("mine", MEAN.replace("LOOKBACK = 30", "LOOKBACK = {'15T': 30}"), "LOOKBACK lacks the timeframes 1T, 5T"),
         ("mine", MEAN.replace("def compute", "def computed"), r"has no function compute\(bars\)"),
         ("mine", "LOOKBACK = \n", "SyntaxError: .*, line 1"),
+        ("mine", "import sys\n\nsys.exit(0)\n", "SystemExit: 0, line 3"),
         ("mine", "import numpy\n\n1 / 0\n", "ZeroDivisionError: division by zero, line 3"),
     ],
 )
@@ -139,6 +140,11 @@ def test_what_is_no_group_is_refused_by_name(folder, name, source, told):
         ("{'a': [1.0]}", "column 'a' is not an array of float64"),
         ("{'a': (bars.close > 0)}", "column 'a' is not an array of float64"),
         ("{'a': __import__('numpy').ones(len(bars) + 1)}", r"column 'a' has \d+ values for \d+ bars"),
+        ("{'a': bars.close[5:]}", r"column 'a' has \d+ values for \d+ bars"),
+        ("{'a b': bars.close}", "column 'a b' is not a name"),
+        ("{'a__b': bars.close}", "column 'a__b' is not a name"),
+        ("{5: bars.close}", "column 5 is not a name"),
+        ("__import__('sys').exit(0)", "failed on .* bars: SystemExit: 0, line 5"),
         ("{'a': bars.nothing}", "failed on .* bars: AttributeError: .*, line 5"),
     ],
 )
@@ -153,3 +159,66 @@ def test_what_is_no_column_is_refused_by_name(folder, bars, returned, told):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"No folder .*absent.*config/features.toml"):
         own_groups.enter(tmp_path / "absent")
+
+
+REMEMBERING = '''
+"""The next close, for whoever was asked about a bar before."""
+
+import numpy as np
+
+LOOKBACK = 30
+seen = {}
+
+
+def compute(bars):
+    ahead = np.append(bars.close[1:], bars.close[-1]) / bars.close
+    return {"next": np.array([seen.setdefault(ts, value) for ts, value in zip(bars.ts.tolist(), ahead.tolist())])}
+'''
+
+
+def test_a_group_that_remembers_what_it_saw_is_caught(folder, bars, monkeypatch):
+    written(folder, "mine", REMEMBERING)
+    own_groups.enter(folder)
+    assert {leak.column for leak in check(bars, ["mine"], cuts=20)} == {"mine__next"}
+    monkeypatch.setattr(own_groups, "renewed", lambda: None)
+    own_groups.enter(None)
+    own_groups.enter(folder)
+    assert check(bars, ["mine"], cuts=20) == []
+
+
+@pytest.mark.parametrize(
+    "made", ["__import__('numpy').arange(len(bars)) * 1.0", "__import__('numpy').cumsum(bars.volume)"]
+)
+def test_a_group_that_knows_where_its_history_begins_is_caught(folder, bars, made):
+    written(folder, "mine", f'"""Mine."""\n\nLOOKBACK = 30\ndef compute(bars):\n    return {{"a": {made}}}\n')
+    own_groups.enter(folder)
+    assert {drift.column for drift in tail_check(bars, ["mine"], rows=5)} == {"mine__a"}
+
+
+def test_what_a_group_writes_into_its_bars_is_its_own(folder, bars):
+    spoiling = "bars.returns[:] = 0.0; bars.close[:] = 1.0; bars.unit[:] = 2.0; made = bars.high - bars.low"
+    written(
+        folder,
+        "mine",
+        f'"""Mine."""\n\nLOOKBACK = 600\ndef compute(bars):\n    {spoiling}\n    return {{"a": made}}\n',
+    )
+    alone = compute(bars, ["price_statistics", "regime", "context"])
+    own_groups.enter(folder)
+    beside = compute(bars, ["price_statistics", "regime", "context", "mine"])
+    assert beside[alone.columns].equals(alone)
+
+
+def test_what_a_group_prints_is_a_message(folder, bars, capsys):
+    written(folder, "mine", MEAN + "\n\nprint('read')\n")
+    own_groups.enter(folder)
+    compute(bars, ["mine"])
+    assert capsys.readouterr().out == ""
+
+
+def test_columns_that_change_from_chunk_to_chunk_are_refused(folder, bars):
+    written(
+        folder, "mine", '"""Mine."""\n\nLOOKBACK = 3\ndef compute(bars):\n    return {f"a{len(bars)}": bars.close}\n'
+    )
+    own_groups.enter(folder)
+    with pytest.raises(DataError, match=r"are not those of the bars before them: mine__a\d+"):
+        compute(bars, ["mine"])

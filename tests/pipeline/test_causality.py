@@ -189,6 +189,19 @@ def test_an_own_group_that_learns_of_the_future_is_refused_though_it_once_passed
     assert "XAUUSD_15T is not trained: carry__change at 2024-0" in ended.err
 
 
+def test_an_own_group_that_knows_where_its_history_begins_exits_3_and_is_told(gold):
+    (gold.folder / "mine").mkdir()
+    gold.replace("features", 'folder = ""', 'folder = "../mine"')
+    (gold.folder / "mine" / "carry.py").write_text(
+        SOUND.replace("np.diff(bars.close, prepend=bars.close[0])[2:]", "np.cumsum(bars.close)[2:]")
+    )
+    ended = gold("causality", *GOLD, "--cuts", "2")
+    assert ended.code == 3
+    assert "LEAK carry__change at 2024-0" in ended.out and "on its LOOKBACK bars alone" in ended.out
+    assert ended.err.endswith("error: 1 leak in XAUUSD_15T: see above.\n")
+    assert not (gold.home / RECORD).exists()
+
+
 def test_without_a_series_all_that_are_stored_are_checked_and_one_too_short_is_told(gold):
     assert gold("resample", "XAUUSD", "--to", "1H").code == 0
     fine, coarse = checked(gold, "--cuts", "1", code=4)
