@@ -1,5 +1,6 @@
-"""Calendar: the clock of the bar's close stamp, in UTC and on the clocks of London and New York.
+"""Calendar: the clock of the bar's last minute, in UTC and on the clocks of London and New York.
 
+A bar that closes at 06:15 reads 06:14, so one that closes as a session opens still belongs to the session before.
 Everything is known before the bar closes. Summer time is right on both sides of the Atlantic. A day of the week is the
 one that the bar belongs to: a bar that closes at midnight belongs to the day that ends.
 """

@@ -1,9 +1,11 @@
 """Context: the same indicators on coarser bars, of the next two timeframes of the ladder and of the day.
 
 Only completed coarse bars count: they are joined as of their close stamps, so what a row sees of a coarser timeframe
-was knowable at the row's own `ts`. Indicators look at a fixed number of coarse bars, so that a tail of LOOKBACK own
-bars gives the same bits as full history; where the day does not fit into 3,000 own bars, the window is shorter and the
-column's name says so. Distances are in the mean true range of the coarse window; 0 if nothing moved.
+was knowable at the row's own `ts`. Coarse bars lie on the grid of UTC, the day too, as those of `assay resample`: the
+week of a market that opens on Sunday evening has six days, the Sunday's of a few hours. Indicators look at a fixed
+number of coarse bars, so that a tail of LOOKBACK own bars gives the same bits as full history; where the day does not
+fit into 3,000 own bars, the window is shorter and the column's name says so. Distances are in the mean true range of
+the coarse window; 0 if nothing moved.
 """
 
 import numpy as np
