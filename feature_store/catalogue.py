@@ -97,9 +97,9 @@ def markdown(timeframe: Timeframe = _QUARTER_HOUR) -> str:
         f"other symbol whose bars are at hand adds the columns that are listed for {_EXAMPLE}.",
         "",
         "A column is stored as `<group>__<column>`, in float32. *Range* is what no value ever leaves. *ATR* is the",
-        "average true range of 14 bars, *deviations* are standard deviations. Where prices are compared with prices,",
-        "as in ADX and candlesticks, they are whole numbers of 10⁻⁸, so that no tie is settled by rounding. The bars of",
-        "a group are those that a row needs, itself included, before it has a value.",
+        "average true range of 14 bars, *deviations* are standard deviations. Where prices are compared, as in ADX and",
+        "candlesticks, they are whole numbers of 10⁻⁸, so that no tie is settled by rounding. The bars of a group are",
+        "those that a row needs, itself included, before it has a value.",
     ]
     for group, part in table.groupby("group", sort=False):
         lines += ["", *_section(str(group), part)]
