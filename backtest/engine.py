@@ -7,12 +7,13 @@ import pandas as pd
 
 from backtest.checked import EXPECTED, checked
 from backtest.entry import entry, unless_last
-from backtest.policy import REFUSALS, Observation, Policy, Rules, decide, rules
+from backtest.observed import Scores, observed
+from backtest.policy import REFUSALS, Policy, Rules, decide, rules
 from backtest.risk import Account, Risk, after_exit, after_order, fresh, marked, on_day, typed
 from backtest.trade_table import COLUMNS, SCORE, trade_table, write_entry, write_exit
 from market.compiled import compiled
 from market.errors import DataError, UsageError, nearest
-from market.execution import END, FLAT, STOP, Costs, Exits, apply, as_floats, fill, liquidate
+from market.execution import END, FLAT, STOP, Costs, Exits, apply, fill, liquidate, without_text
 from market.tape import DEFAULT_MARKET, Tape, bar_at, read_only, tape
 from market.ties import NO_FINER, Finer, finer_bars, untied
 
@@ -20,15 +21,6 @@ PESSIMISTIC, FINER = TIES = ("pessimistic", "finer")
 
 _REASON_COUNT = len(REFUSALS)
 _NEVER = 1 << 40
-
-
-class Scores(NamedTuple):
-    """A score table as arrays, a value a bar; NaN where there is no score, which is no view."""
-
-    score: np.ndarray
-    expected_r_long: np.ndarray
-    expected_r_short: np.ndarray
-    confidence: np.ndarray
 
 
 class Result(NamedTuple):
@@ -128,14 +120,6 @@ def run_tape(
     return Result(trade_table(rows, ts), table, counts, int(ties[0]), int(ties[1]))
 
 
-def without_text(costs: Costs) -> Costs:
-    """Return `costs` as the loop reads them: floats alone.
-
-    A text is counted wherever it goes: kernels that handed one to each other took half of their time for that.
-    """
-    return as_floats(costs)._replace(quote_currency=None)  # type: ignore[arg-type]
-
-
 def aligned(score: pd.DataFrame | pd.Series, ts: pd.DatetimeIndex) -> tuple[Scores, int]:
     """Return `score` as arrays over the bars `ts`, and the position of its first row.
 
@@ -232,18 +216,7 @@ def _loop(
                 open_risk[i] = stake / account.cash
         account = marked(account, equity[i], risk)
         if state.side == 0:
-            seen = Observation(
-                scores.score[i],
-                scores.expected_r_long[i],
-                scores.expected_r_short[i],
-                scores.confidence[i],
-                tape.spread[i],
-                tape.atr[i],
-                tape.session[i],
-                tape.shut[i],
-                i - last_exit,
-                tape.volatility[i],
-            )
+            seen = observed(tape, scores, i, i - last_exit)
             side, why = decide(seen, rules)
             if side != 0:  # asked first, as most bars want nothing and an order is much to hand over
                 state, why = entry(seen, tape.close[i], tape.usd_per_quote[i], account, rules, exits, costs, risk)

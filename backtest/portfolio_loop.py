@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from backtest.correlation import DAY, effective_risk
-from backtest.engine import Scores
 from backtest.entry import entry, unless_last
+from backtest.observed import Scores, observed
 from backtest.policy import REFUSALS, Observation, Rules, decide
 from backtest.risk import Account, Risk, after_exit, after_order, holding, marked, on_day
 from backtest.trade_table import COLUMNS, SCORE, write_entry, write_exit
@@ -125,18 +125,7 @@ def traded(
             if states[book].side != 0:
                 continue
             kept, exits, costs = terms.rules[book], terms.exits[book], terms.costs[book]
-            seen = Observation(
-                line.scores.score[i],
-                line.scores.expected_r_long[i],
-                line.scores.expected_r_short[i],
-                line.scores.confidence[i],
-                line.tape.spread[i],
-                line.tape.atr[i],
-                line.tape.session[i],
-                line.tape.shut[i],
-                i - held.exit[book],
-                line.tape.volatility[i],
-            )
+            seen = observed(line.tape, line.scores, i, i - held.exit[book])
             weighed = account
             if len(correlation) > 0 and account.positions > 0:
                 known = correlation[(line.stamp[i] - 1) // DAY - first_day]

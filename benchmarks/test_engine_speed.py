@@ -17,11 +17,11 @@ import pandas as pd
 import pytest
 
 from backtest import Policy, Risk, simulate
-from backtest.engine import _loop, aligned, without_text
+from backtest.engine import _loop, aligned
 from backtest.policy import rules
 from backtest.risk import fresh, typed
 from market import simulated
-from market.execution import Exits, as_floats
+from market.execution import Exits, as_floats, without_text
 from market.instruments import instrument
 from market.tape import tape
 from market.ties import NO_FINER, finer_bars

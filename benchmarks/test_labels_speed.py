@@ -1,12 +1,14 @@
 """How fast labels, events and weights are. `make bench` prints them.
 
-An event is a bar labelled on both sides. With `ASSAY_MLFINPY`, the folder of an environment of its own that has mlfinpy
+An event is a bar labelled on both sides. The whole table stands beside plain Python, measured in the same run. With
+`ASSAY_MLFINPY`, the folder of an environment of its own that has mlfinpy
 (`python -m venv PEER && PEER/bin/pip install mlfinpy scikit-learn`), labels, uniqueness and draws stand beside that,
 measured in the same run on the first of the same bars, and uniqueness must agree.
 """
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from market import simulated
 from market.execution import Exits, as_floats
 from market.instruments import instrument
 from market.tape import tape
+from tests.oracles import trades as oracle
 
 PEER = os.environ.pop("ASSAY_MLFINPY", "")  # for benchmarks alone: the settings refuse names that they do not know
 EXITS = Exits(1.4, 1.0, 50)
@@ -60,6 +63,21 @@ def test_a_whole_labels_table(benchmark, bars):
     labels.triple_barrier(bars, EXITS, COSTS, market="metal")
     table = benchmark(labels.triple_barrier, bars, EXITS, COSTS, market="metal")
     told(benchmark, len(table), "events")
+    times = plain_seconds(bars.iloc[:COMPARED]) * len(table) / benchmark.stats.stats.median
+    benchmark.extra_info["times_as_fast_as_plain_python"] = round(times, 1)
+    print(f"  {times:.0f}× plain Python")
+
+
+def plain_seconds(bars: pd.DataFrame) -> float:
+    """Return the seconds in which a plain reading of the rules labels an event of `bars`."""
+    atr = tape(bars, COSTS, EXITS.atr_period, "metal").atr
+    rows, events = bars[["open", "high", "low", "close", "spread"]].to_dict("records"), range(20, len(bars) - 100)
+    costs = {name: value for name, value in COSTS._asdict().items() if name != "quote_currency"}
+    began = time.perf_counter()
+    for event in events:
+        for side in (1, -1):
+            oracle.lone_trade(rows, event, side, atr[event], EXITS._asdict(), costs)
+    return (time.perf_counter() - began) / len(events)
 
 
 def test_the_outcomes_of_both_sides_alone(benchmark, bars):

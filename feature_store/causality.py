@@ -105,21 +105,18 @@ def examine(
     columns, renew = 0, max(len(cut_rows) // _FORGETTING, 1)
     for done, row in enumerate(cut_rows, start=1):
         window = sources.part(*_reach(ts, row, needed, timeframe), before=needed)
-        renewed = own_groups.renewed if done % renew == 0 else _unchanged
-        renewed()
+        if done % renew == 0:
+            own_groups.renew()
         expected = window.features(compute, groups).loc[: ts[row]]
         columns = expected.shape[1]
         for altered in _altered(window, ts[row], random):
-            renewed()
+            if done % renew == 0:
+                own_groups.renew()
             for leak in _differences(expected, altered.features(compute, groups), ts[row]):
                 leaks.setdefault(leak.column, leak)
         if progress is not None:
             progress(done, len(cut_rows))
     return Examination(list(leaks.values()), {kind: len(rows) for kind, rows in points.items()}, columns)
-
-
-def _unchanged() -> None:
-    """Leave the groups as they are."""
 
 
 def _reach(ts: pd.DatetimeIndex, row: int, needed: int, timeframe: Timeframe) -> tuple[pd.Timestamp, pd.Timestamp]:

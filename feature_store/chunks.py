@@ -18,7 +18,7 @@ import pandas as pd
 from feature_store import own_groups
 from feature_store.arrays import Bars
 from feature_store.checked import Companions, by_ts, checked
-from feature_store.groups import GROUPS, lookback, supported, timeframe_of
+from feature_store.groups import lookback, supported, timeframe_of
 from feature_store.rows import rows
 from market import workers
 from market.errors import DataError, UsageError
@@ -59,7 +59,7 @@ def chunks(
     whole = Bars.of(read, known, checked(companions))
     cuts = edges(pd.DatetimeIndex(read.index), known)
     before = lookback(names, known) - 1
-    own = (_own_folder(), own_groups.entered())
+    own = (own_groups.entered_from(), own_groups.entered())
     tasks = (
         Task(whole.part(max(start - before, 0), end), names, known, min(start, before), own) for start, end in cuts
     )
@@ -116,8 +116,3 @@ def _same(first: list[str], columns: list[str], ts: pd.Timestamp) -> None:
             (name for name in first if name not in columns), "their order"
         )
         raise DataError(f"The features of the bars from {ts} on are not those of the bars before them: {other}.")
-
-
-def _own_folder() -> Path | None:
-    """Return the folder that the user's own groups were entered from."""
-    return next((Path(str(GROUPS[name].__file__)).parent for name in own_groups.entered()), None)

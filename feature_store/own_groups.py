@@ -16,6 +16,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,7 +30,15 @@ MOST_BARS = 3000
 
 _HOUSE = frozenset(GROUPS)
 _COLUMN = "[A-Za-z0-9]+(_[A-Za-z0-9]+)*"
-_entered: dict[str, str] = {}
+_entered: dict[str, "Own"] = {}
+
+
+class Own(NamedTuple):
+    """The file of a group as it was entered."""
+
+    path: Path
+    source: bytes
+    sha256: str
 
 
 class _Held(SourceLoader):
@@ -51,10 +60,9 @@ def enter(folder: Path | None) -> dict[str, str]:
     Files that begin with `_` are not groups; None means that there is no folder. Files that have not changed are not
     read twice. Raises UsageError that names the file and everything that is wrong with it.
     """
-    sources = {path: path.read_bytes() for path in _files(folder)} if folder is not None else {}
-    wanted = {path.stem: hashlib.sha256(source).hexdigest() for path, source in sources.items()}
+    wanted = {path.stem: _read(path) for path in _files(folder)} if folder is not None else {}
     if wanted != _entered:
-        groups = {path.stem: _group(path, source) for path, source in sources.items()}
+        groups = {name: _group(own.path, own.source) for name, own in wanted.items()}
         for name in _entered:
             del GROUPS[name]
         _entered.clear()
@@ -65,20 +73,28 @@ def enter(folder: Path | None) -> dict[str, str]:
 
 def entered() -> dict[str, str]:
     """Return the SHA-256 of the file of each group of the user's own that is in `GROUPS`."""
-    return dict(_entered)
+    return {name: own.sha256 for name, own in _entered.items()}
 
 
-def renewed() -> None:
+def entered_from() -> Path | None:
+    """Return the folder that the groups were entered from, None where there are none."""
+    return next((own.path.parent for own in _entered.values()), None)
+
+
+def renew() -> None:
     """Read the groups again from the bytes that were entered: whatever they remembered is forgotten."""
-    for name in _entered:
-        group = GROUPS[name]
-        GROUPS[name] = _group(Path(str(group.__file__)), group.__loader__.get_data(""))  # type: ignore[union-attr]
+    GROUPS.update({name: _group(own.path, own.source) for name, own in _entered.items()})
 
 
 def used(features: Iterable[str]) -> dict[str, str]:
     """Return what `entered` returns, for the groups that `features` (`<group>__<name>`) come from."""
     groups = {name.partition("__")[0] for name in features}
-    return {name: digest for name, digest in _entered.items() if name in groups}
+    return {name: digest for name, digest in entered().items() if name in groups}
+
+
+def _read(path: Path) -> Own:
+    source = path.read_bytes()
+    return Own(path, source, hashlib.sha256(source).hexdigest())
 
 
 def _files(folder: Path) -> list[Path]:

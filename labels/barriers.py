@@ -9,7 +9,7 @@ from labels.events import positions
 from labels.weights import average_uniqueness
 from market.atr import atr
 from market.compiled import compiled
-from market.execution import REASONS, TARGET, Costs, Exits, State, apply, as_floats, fill, order, touched
+from market.execution import REASONS, TARGET, Costs, Exits, State, apply, as_floats, fill, order, touched, without_text
 from market.tape import DEFAULT_MARKET, Tape, bar_at, indexed, tape
 
 
@@ -32,8 +32,8 @@ def lone_trades(tape: Tape, decisions: np.ndarray, side: int, exits: Exits, cost
     `decisions` are positions of bars; each trade has the market to itself.
     """
     exits = Exits(float(exits.take_profit), float(exits.stop_loss), int(exits.bars), int(exits.atr_period))
-    wordless = as_floats(costs)._replace(quote_currency=None)  # type: ignore[arg-type] # a text is slow to hand over
-    return Outcomes(*_outcomes(tape, np.ascontiguousarray(decisions, dtype=np.int64), side, exits, wordless))
+    rows = np.ascontiguousarray(decisions, dtype=np.int64)
+    return Outcomes(*_outcomes(tape, rows, side, exits, without_text(costs)))
 
 
 @compiled

@@ -391,9 +391,8 @@ def _check_tables(file: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _layers() -> set[str]:
     """Return the names that a table of a layered file may have."""
-    symbols = set(read_toml("instruments"))
-    series = {f"{symbol}_{name}" for symbol in symbols for name in timeframe.TIMEFRAMES}
-    return {"default", *timeframe.TIMEFRAMES, *symbols, *series}
+    symbols, names = read_toml("instruments"), timeframe.TIMEFRAMES
+    return {"default", *names, *symbols, *(f"{symbol}_{name}" for symbol in symbols for name in names)}
 
 
 def _sentence(text: str) -> str:

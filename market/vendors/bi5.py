@@ -31,6 +31,11 @@ _FOLDERS = re.compile(
     r"(?:.*/)?(?P<symbol>[A-Za-z0-9.-]+)/(\d{4})/(0\d|1[01])/(\d\d)/(?P<side>BID|ASK)_candles_min_1\.bi5", re.DOTALL
 )
 
+_NAMED = (
+    "name it XAUUSD_2024-01-05_BID_candles_min_1.bi5, or keep the server's folders, "
+    "XAUUSD/2024/00/05/BID_candles_min_1.bi5, which count months from 0"
+)
+
 
 def recognises(head: bytes) -> bool:
     """Return whether the bytes begin as LZMA does, with the size of a day's candles or an unknown one."""
@@ -66,15 +71,13 @@ def _of_whom(source: Source) -> Day:
     if fetched := dukascopy.named(path):
         return fetched
     match = _FOLDERS.fullmatch(path.as_posix())
+    if match is None:
+        raise DataError(f"{source.path} does not say its day: {_NAMED}.")
     try:
-        if match is not None:
-            return Day(match["symbol"], date(int(match[2]), int(match[3]) + 1, int(match[4])), match["side"])
-    except ValueError:
-        pass
-    raise DataError(
-        f"{source.path} does not say its day: name it XAUUSD_2024-01-05_BID_candles_min_1.bi5, or keep the server's "
-        "folders, XAUUSD/2024/00/05/BID_candles_min_1.bi5, which count months from 0."
-    )
+        day = date(int(match[2]), int(match[3]) + 1, int(match[4]))
+    except ValueError as error:
+        raise DataError(f"{source.path} does not say its day ({error}): {_NAMED}.") from None
+    return Day(match["symbol"], day, match["side"])
 
 
 def _point(of: Day, instrument: Instrument, source: Source) -> float:

@@ -23,6 +23,7 @@ MOST = 256 << 20  # bytes of a file, which is read whole
 _BLOCK = 1 << 22
 _ROWS = 65_536  # of a chunk
 _BETWEEN = re.compile(r"[\s,]*")
+_KINDS: dict[pa.DataType, set[type]] = {pa.int64(): {int}, pa.float64(): {int, float}, pa.string(): {str}}
 
 
 def beginning(head: bytes) -> str:
@@ -87,16 +88,12 @@ def _behind(text: str, at: int) -> int:
 def _column(values: list[Any]) -> pa.ChunkedArray:
     """Return whole numbers, numbers or texts as a column, and anything mixed as texts, so that each can be shown."""
     kinds = set(map(type, values)) - {type(None)}
+    one = next((kind for kind, types in _KINDS.items() if kinds <= types), None)
     try:
-        if kinds <= {int}:
-            return pa.chunked_array([pa.array(values, pa.int64())])
-        if kinds <= {int, float}:
-            return pa.chunked_array([pa.array(values, pa.float64())])
-        if kinds <= {str}:
-            return pa.chunked_array([pa.array(values, pa.string())])
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
-        pass
-    return pa.chunked_array([pa.array([_as_text(value) for value in values], pa.string())])
+        made = None if one is None else pa.array(values, one)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError):  # too large a number, half a character
+        made = None
+    return pa.chunked_array([pa.array(map(_as_text, values), pa.string()) if made is None else made])
 
 
 def _as_text(value: object) -> str | None:

@@ -180,7 +180,7 @@ def test_a_group_that_remembers_what_it_saw_is_caught(folder, bars, monkeypatch)
     written(folder, "mine", REMEMBERING)
     own_groups.enter(folder)
     assert {leak.column for leak in check(bars, ["mine"], cuts=20)} == {"mine__next"}
-    monkeypatch.setattr(own_groups, "renewed", lambda: None)
+    monkeypatch.setattr(own_groups, "renew", lambda: None)
     own_groups.enter(None)
     own_groups.enter(folder)
     assert check(bars, ["mine"], cuts=20) == []

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from market import workers
+from tests.processes import end_within
 
 FAMILY = """
 import os, time
 from market import workers
+from tests.processes import end_within
 
 def told(number):
     print(os.getpid(), flush=True)
@@ -87,15 +89,4 @@ def test_a_parent_that_is_killed_or_interrupted_takes_its_workers_with_it(how):
     family = [int(parent.stdout.readline()) for _ in range(2)]
     parent.send_signal(how)
     parent.wait()
-    ends = time.monotonic() + 20
-    while any(alive(worker) for worker in family) and time.monotonic() < ends:
-        time.sleep(0.1)
-    assert not any(alive(worker) for worker in family)
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    assert end_within(20, family)

@@ -1,13 +1,12 @@
 """Work is spread over processes that never outlive the one that asked for it."""
 
-import os
 import signal
 import subprocess
 import sys
-import time
 
 import joblib
 
+from tests.processes import end_within
 from training.workers import spread
 
 FAMILY = """
@@ -36,15 +35,4 @@ def test_a_killed_parent_takes_its_workers_with_it():
     workers = [int(parent.stdout.readline()) for _ in range(2)]
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    ends = time.monotonic() + 20
-    while any(alive(worker) for worker in workers) and time.monotonic() < ends:
-        time.sleep(0.2)
-    assert not any(alive(worker) for worker in workers)
-
-
-def alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    assert end_within(20, workers)
