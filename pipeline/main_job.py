@@ -7,7 +7,7 @@ from typing import Any
 from market import instruments, settings, workers
 from market.errors import UnavailableError
 from market.instruments import Series
-from pipeline import answers, causality, job, stages, verdict, workspace
+from pipeline import answers, causality, job, stages, training_stage, verdict, workspace
 from pipeline.job import Job
 from pipeline.screen import Screen
 
@@ -92,6 +92,6 @@ _STAGES: tuple[tuple[str, Any, str], ...] = (
     ("enrich", stages.enrich, "{columns} features × {rows:,} bars"),
     ("label", lambda work, report: stages.label(work), "{rows:,} labels"),
     ("causality", causality.proved, "no look ahead in {columns} features and the labels"),
-    ("train", stages.train, "walk-forward and final model"),
+    ("train", training_stage.train, "walk-forward and final model"),
     ("backtest", lambda work, report: stages.backtest(work), "{trades} trades"),
 )

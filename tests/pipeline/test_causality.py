@@ -10,7 +10,7 @@ from labels import horizon, triple_barrier
 from market import instruments, simulated
 from market.errors import GateError
 from market.perturbation import KINDS
-from pipeline import causality, causality_record, job, planted_leak, receipts, stages
+from pipeline import causality, causality_record, job, planted_leak, receipts, training_stage
 from tests.pipeline.conftest import CommandLine, table_of
 
 GOLD = ("XAUUSD", "15T")
@@ -132,7 +132,7 @@ def test_training_makes_the_record_once(gold):
 def test_the_training_stage_alone_refuses_without_a_record(gold, monkeypatch):
     assert why_stale(gold, monkeypatch) == "not run yet"
     with pytest.raises(GateError, match=r"\(not run yet\): run `assay causality XAUUSD 15T`"):
-        stages.train(job.prepare(instruments.series(*GOLD)))
+        training_stage.train(job.prepare(instruments.series(*GOLD)))
 
 
 def test_a_record_holds_for_code_and_groups_whatever_the_bars(gold, month, monkeypatch):
