@@ -69,6 +69,7 @@ FORECASTS: dict[str, tuple[str, Show]] = {
     "auc": ("Area under the curve, mean of the classes", RATIO),
     "log_loss": ("Log-loss, nats a row", "{:.4f}".format),
     "brier": ("Brier score", "{:.4f}".format),
+    "calibration_error": ("Calibration error, mean of the classes", "{:.4f}".format),
 }
 GROUPED: dict[str, tuple[str, Show]] = {
     "trades": ("Trades", COUNT),

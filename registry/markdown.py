@@ -26,6 +26,19 @@ _FOLD_COLUMNS = {
     "skill": "Skill",
     "thresholds": "Thresholds",
 }
+_FORECAST_COLUMNS = {
+    "fold": "Fold",
+    "accuracy": "Accuracy",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "auc": "AUC",
+    "log_loss": "Log-loss",
+    "brier": "Brier",
+    "calibration_error": "Calib. err.",
+    "skill_low": "Skill from",
+    "skill_high": "to",
+}
 _PLOTS = ("gates", "equity", "folds", "calibration", "importance")
 
 
@@ -39,6 +52,7 @@ def to_page(card: Mapping[str, Any]) -> str:
         section("Data warnings", bullets(card["warnings"]) or "None."),
         section("Window", pairs(card["window"] | {"validation": card["validation"], "labels": card["labels"]})),
         section("Folds", _folds(card["folds"])),
+        section("Forecasts of the folds", _forecasts(card["folds"])),
         section("Splits", _splits(card["splits"])),
         section("Out of sample", figures(card["oos"])),
         *(section(f"Out of sample by {by}", grouped(by, rows)) for by, rows in card["oos_breakdown"].items()),
@@ -169,6 +183,13 @@ def _folds(folds: Sequence[Mapping[str, Any]]) -> str:
         cells = {_FOLD_COLUMNS[name]: show(name, fold.get(name)) for name in known}
         rows.append(cells | ({"Judged on": period} if "test_start" in fold else {}))
     return table(rows)
+
+
+def _forecasts(folds: Sequence[Mapping[str, Any]]) -> str:
+    known = [name for name in _FORECAST_COLUMNS if any(name in fold for fold in folds)]
+    if "log_loss" not in known:
+        return ""
+    return table([{_FORECAST_COLUMNS[name]: show(name, fold.get(name)) for name in known} for fold in folds])
 
 
 def _splits(splits: Sequence[Mapping[str, Any]]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from market.errors import DataError
+from training.reliability import expected_calibration_error
 
 CLASSES = (-1, 0, 1)
 
@@ -150,6 +151,7 @@ def scores(y: np.ndarray, p: np.ndarray, base_rate: np.ndarray, block: int) -> d
         "auc": auc(y, p),
         "log_loss": log_loss(y, p),
         "brier": brier(y, p),
+        "calibration_error": expected_calibration_error(np.asarray(y), np.asarray(p)),
         "skill": log_loss_skill(y, p, base_rate),
         "skill_low": interval[0] if interval else None,
         "skill_high": interval[1] if interval else None,

@@ -86,7 +86,7 @@ def judge(number: int, part: Part, data: Dataset, bars: pd.DataFrame, plan: Plan
     train_part, block = data.take(part.train), data.take(part.test)
     train_end = train_part.X.index[-1]
     known = bars.loc[: train_part.t1.max()]
-    span = (train_end - edges[0]) / ((edges[-1] - edges[0]) / (len(edges) - 1))
+    span = (train_end - edges[0]) / (edges[1] - edges[0])
     fitted = fold.fit(train_part, known, plan, blocks=span)
     model = fitted.ensemble
     predictions = model.predict(block.X)

@@ -143,7 +143,8 @@ def test_scores_hold_every_metric_quickly() -> None:
     begin = time.perf_counter()
     table = classification.scores(y, p, classification.class_shares(y), block=50)
     assert time.perf_counter() - begin < 0.5
-    assert list(table)[:7] == ["accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier"]
+    figures = ["accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier", "calibration_error"]
+    assert list(table)[:8] == figures
     assert all(value is not None and np.isfinite(value) for value in table.values())
     unknown = classification.scores(np.array([1]), PERFECT[[2]], np.full(3, 1 / 3), block=50)
     assert unknown["auc"] is None and unknown["skill_low"] is None and unknown["skill"] == 1.0
