@@ -7,10 +7,10 @@ import pytest
 from market import simulated
 from market.errors import DataError
 from tests.markets import stamps
-from tests.training.worlds import features_of, rows_of, small_bars, small_plan
-from training import crossval, dataset, edges, fold, selection
+from tests.training.worlds import rows_of, small_bars, small_plan
+from training import crossval, dataset, edges, selection
 from training.fold import Plan
-from training.thresholds import Choice, choose
+from training.thresholds import choose
 
 
 @pytest.fixture(scope="module")
@@ -21,29 +21,6 @@ def plan() -> Plan:
 @pytest.fixture(scope="module")
 def bars() -> pd.DataFrame:
     return small_bars()
-
-
-def test_changing_bars_after_the_training_end_changes_nothing_that_was_fitted(bars, plan):
-    def fitted(market: pd.DataFrame) -> tuple[dict[str, bytes], Choice]:
-        rows = rows_of(market, plan)
-        known = market.iloc[:4000]
-        train = dataset.drop_labels_past(rows, known.index[-1])
-        train = train.take(np.flatnonzero(train.labelled))
-        one = fold.fit(train, known, plan, blocks=1.0)
-        return one.ensemble.to_files(), one.choice
-
-    changed = bars.copy()
-    changed.iloc[4000:, :4] *= 1.5
-    changed.iloc[4000:, 4:] *= 7.0
-    assert fitted(bars) == fitted(changed)
-
-
-def test_a_fold_that_scales_on_all_rows_would_be_caught(bars, plan):
-    changed = bars.copy()
-    changed.iloc[4000:, 4] *= 7.0
-    whole, other = (features_of(market).iloc[100:] for market in (bars, changed))
-    leaky = [(table.iloc[:3900] - table.mean()) / table.std() for table in (whole, other)]
-    assert not leaky[0].equals(leaky[1])
 
 
 def test_the_walk_forward_is_deterministic_finds_the_edge_and_audits_itself(bars, plan):
