@@ -5,19 +5,21 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backtest.checked import EXPECTED, checked
+from backtest.checked import checked
 from backtest.entry import entry, unless_last
-from backtest.observed import Scores, observed
+from backtest.observed import Scores, aligned, observed
 from backtest.policy import REFUSALS, Policy, Rules, decide, rules
 from backtest.risk import Account, Risk, after_exit, after_order, fresh, marked, on_day, typed
 from backtest.trade_table import COLUMNS, SCORE, trade_table, write_entry, write_exit
 from market.compiled import compiled
-from market.errors import DataError, UsageError, nearest
+from market.errors import UsageError, nearest
 from market.execution import END, FLAT, STOP, Costs, Exits, apply, fill, liquidate, without_text
 from market.tape import DEFAULT_MARKET, Tape, bar_at, read_only, tape
 from market.ties import NO_FINER, Finer, finer_bars, untied
 
 PESSIMISTIC, FINER = TIES = ("pessimistic", "finer")
+
+NO_EXTRA = read_only(np.empty(0))  # extra slippage on no bar
 
 _REASON_COUNT = len(REFUSALS)
 _NEVER = 1 << 40
@@ -37,6 +39,18 @@ class Result(NamedTuple):
     ties_settled: int = 0
 
 
+class Played(NamedTuple):
+    """What the loop leaves: a row a trade (`backtest.trade_table`), a row of marks for equity and one for open risk.
+
+    Marks have a value a bar of the tape, 0 before the first score.
+    """
+
+    rows: np.ndarray
+    marks: np.ndarray
+    refused: np.ndarray
+    ties: tuple[int, int]
+
+
 def simulate(
     bars: pd.DataFrame,
     score: pd.DataFrame | pd.Series,
@@ -51,7 +65,8 @@ def simulate(
     `bars` is indexed by (or carries) `ts`. `score` is a score table or a Series of directional scores by the close
     stamps of bars: from 0 (short) to 1 (long), NaN is no view. Where it is that alone, net expectation is taken as
     positive on both sides and confidence as the larger of score and 1 − score; a table may have `confidence` or both
-    `expected_r_long` and `expected_r_short` besides. Bars before the first score only warm up the ATR. A decision at a
+    `expected_r_long` and `expected_r_short` besides. Bars before the first score only warm up the ATR; later ones that
+    have no row are no events: nothing is decided there but that. A decision at a
     close is filled at the next open; an open position is closed at the last close (reason `end`). `market` names the
     trading hours. Deterministic; Σ pnl = Δ equity. Raises UsageError for settings and DataError for bars or scores
     that nobody can trade by (`backtest.checked`).
@@ -109,64 +124,53 @@ def run_tape(
     Settings and scores are not checked here, but by `run`: whoever calls this a thousand times has them from there.
     """
     scores, start = aligned(score, ts)
-    typed_exits = Exits(float(exits.take_profit), float(exits.stop_loss), int(exits.bars), int(exits.atr_period))
-    account = fresh(risk)
-    marks = np.zeros((2, len(ts)))  # one block of memory is had much quicker than two
-    rows, refused, ties = _loop(
-        arrays, scores, start, account, rules(policy), typed_exits, without_text(costs), typed(risk), finer, *marks
-    )
-    table = pd.DataFrame(marks[:, start:].T, ts[start:].rename("ts"), ["equity", "open_risk"], copy=False)
-    counts = {name: int(count) for name, count in zip(REFUSALS, refused, strict=True) if count}
-    return Result(trade_table(rows, ts), table, counts, int(ties[0]), int(ties[1]))
+    played = play(arrays, scores, start, policy, exits, costs, risk, finer)
+    table = pd.DataFrame(played.marks[:, start:].T, ts[start:].rename("ts"), ["equity", "open_risk"], copy=False)
+    counts = {name: int(count) for name, count in zip(REFUSALS, played.refused, strict=True) if count}
+    return Result(trade_table(played.rows, ts), table, counts, int(played.ties[0]), int(played.ties[1]))
 
 
-def aligned(score: pd.DataFrame | pd.Series, ts: pd.DatetimeIndex) -> tuple[Scores, int]:
-    """Return `score` as arrays over the bars `ts`, and the position of its first row.
+def play(
+    arrays: Tape,
+    scores: Scores,
+    start: int,
+    policy: Policy,
+    exits: Exits,
+    costs: Costs,
+    risk: Risk,
+    finer: Finer = NO_FINER,
+    extra_slippage: np.ndarray = NO_EXTRA,
+) -> Played:
+    """Do what `run_tape` does on scores that are `aligned` already, and make no tables: for hundreds of runs a second.
 
-    Raises DataError where a score stands at no bar.
+    `extra_slippage`, read-only, has a value a bar in price units, which every fill on that bar suffers besides the
+    costs' own; one draw for all that happens on a bar. Empty: there is none, which is the same bits as zeros.
     """
-    if len(score) == 0:
-        raise DataError("There is no score to trade: the score table is empty.")
-    rows, start = _rows(pd.DatetimeIndex(score.index), ts)
-    whole = len(score) == len(ts) and isinstance(rows, slice)
-    columns = _columns(score)
-    if not whole:
-        columns = Scores(*_spread_out(columns, rows, len(ts)))
-    return Scores(*(read_only(np.ascontiguousarray(values)) for values in columns)), start
+    typed_exits = Exits(float(exits.take_profit), float(exits.stop_loss), int(exits.bars), int(exits.atr_period))
+    given = (rules(policy), typed_exits, without_text(costs), typed(risk), finer)
+    marks = np.zeros((2, len(arrays.close)))  # one block of memory is had much quicker than two
+    rows, refused, ties = _loop(arrays, scores, start, fresh(risk), *given, *marks, extra_slippage)
+    return Played(rows, marks, refused, ties)
 
 
-def _columns(score: pd.DataFrame | pd.Series) -> Scores:
-    """Return scores as arrays, a value a row; what a table leaves out is taken as for a Series."""
-    table = score if isinstance(score, pd.DataFrame) else score.to_frame("score")
-    given = {name: table[name].to_numpy(dtype=np.float64) for name in Scores._fields if name in table}
-    if len(given) == len(Scores._fields):
-        return Scores(**given)
-    directional = given["score"]
-    expected, confidence = np.empty((2, len(score)))
-    expected.fill(1.0)
-    np.subtract(1.0, directional, out=confidence)
-    np.maximum(directional, confidence, out=confidence)
-    return Scores(**dict.fromkeys(EXPECTED, expected) | {"confidence": confidence} | given)
-
-
-def _rows(stamps: pd.DatetimeIndex, ts: pd.DatetimeIndex) -> tuple[slice | np.ndarray, int]:
-    """Return where the rows with these stamps stand among the bars `ts`, and the first of these places."""
-    if stamps.dtype == ts.dtype:
-        first = int(ts.searchsorted(stamps[0]))
-        if np.array_equal(ts.asi8[first : first + len(stamps)], stamps.asi8):
-            return slice(first, first + len(stamps)), first
-    positions = ts.get_indexer(stamps)
-    if (positions < 0).any():
-        raise DataError(f"Score at {stamps[int(np.argmin(positions))]} stands at no bar.")
-    return positions, int(positions.min())
-
-
-def _spread_out(columns: Scores, rows: slice | np.ndarray, count: int) -> np.ndarray:
-    """Return `columns` over `count` bars: NaN but at `rows`."""
-    arrays = np.full((len(columns), count), np.nan)
-    for values, given in zip(arrays, columns, strict=True):
-        values[rows] = given
-    return arrays
+@compiled
+def _slipping(costs: Costs, extra_slippage: np.ndarray, i: int) -> Costs:
+    """Return what the fills on bar `i` cost."""
+    if len(extra_slippage) == 0:
+        return costs
+    return Costs(
+        costs.spread_floor,
+        costs.commission,
+        costs.slippage + extra_slippage[i],
+        costs.swap_long,
+        costs.swap_short,
+        costs.tick_size,
+        costs.pip_size,
+        costs.minimum_stop,
+        costs.contract_size,
+        costs.lot_step,
+        costs.quote_currency,
+    )
 
 
 @compiled
@@ -182,6 +186,7 @@ def _loop(
     finer: Finer,
     equity: np.ndarray,
     open_risk: np.ndarray,
+    extra_slippage: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, tuple[int, int]]:
     n = len(tape.close)
     rows = np.empty((n - start, COLUMNS))
@@ -193,16 +198,16 @@ def _loop(
         account = on_day(account, tape.day[i], risk)
         equity[i] = account.cash
         if state.side != 0 or state.order != 0:
-            bar = bar_at(tape, i)
-            filled = fill(state, bar, exits, costs)
+            bar, charged = bar_at(tape, i), _slipping(costs, extra_slippage, i)
+            filled = fill(state, bar, exits, charged)
             if filled.reason == STOP:
-                filled, tie, told = untied(filled, state, bar, i, finer, exits, costs)
+                filled, tie, told = untied(filled, state, bar, i, finer, exits, charged)
                 ties, settled = ties + tie, settled + told
             if filled.opened != 0:
                 write_entry(rows[count], i, state.size, filled)
             state = apply(state, filled)
             if filled.reason == 0 and i == n - 1:
-                filled = liquidate(state, END, bar, costs)
+                filled = liquidate(state, END, bar, charged)
                 state = FLAT
             if filled.reason != 0:
                 write_exit(rows[count], i, filled)
@@ -211,7 +216,7 @@ def _loop(
                 last_exit = i
                 equity[i] = account.cash
             else:
-                equity[i] += liquidate(state, END, bar, costs).pnl
+                equity[i] += liquidate(state, END, bar, charged).pnl
                 stake = state.size * state.stop_distance * costs.contract_size * bar.usd_per_quote
                 open_risk[i] = stake / account.cash
         account = marked(account, equity[i], risk)

@@ -21,6 +21,7 @@ from backtest.accounts import (
     time_under_water,
     total_return,
 )
+from backtest.bootstrap import block_bootstrap_interval
 from backtest.breakdowns import BREAKDOWNS, REGIMES, WEEKDAYS, breakdown, by_regime, regimes
 from backtest.dealings import cost_share, durations, exposure, stamps, traded, trades_per_day, turnover
 from backtest.excursions import excursions
@@ -29,7 +30,6 @@ from backtest.ratios import (
     Numbers,
     Statistic,
     annual_sharpe,
-    block_bootstrap_interval,
     break_even_win_rate,
     drawdown_of_returns,
     drawdown_r,

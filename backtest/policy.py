@@ -32,9 +32,10 @@ REFUSALS = (
     "drawdown",
     "positions",
     "volatility",
+    "not_an_event",
 )
 NONE, NO_SCORE, UNDECIDED, NEGATIVE_EXPECTATION, CONFIDENCE, SPREAD, SESSION, MARKET_SHUT, NO_ATR, COOLDOWN = range(10)
-VOLATILITY = REFUSALS.index("volatility")
+VOLATILITY, NOT_AN_EVENT = REFUSALS.index("volatility"), REFUSALS.index("not_an_event")
 
 
 class Policy(NamedTuple):
@@ -74,7 +75,10 @@ class Rules(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What is known at the close at which it is decided; `bars_since_exit` is large where there was none."""
+    """What is known at the close at which it is decided; `bars_since_exit` is large where there was none.
+
+    At a bar that is no `event` nobody asks for a score.
+    """
 
     score: float
     expected_r_long: float
@@ -86,6 +90,7 @@ class Observation(NamedTuple):
     shut: bool
     bars_since_exit: int
     volatility: float
+    event: bool = True
 
 
 def rules(policy: Policy) -> Rules:
@@ -121,6 +126,8 @@ def decide(seen: Observation, rules: Rules) -> tuple[int, int]:
 
     NaN in anything that is needed refuses. Volatility is needed where a bound of it is set.
     """
+    if not seen.event:
+        return 0, NOT_AN_EVENT
     if np.isnan(seen.score):
         return 0, NO_SCORE
     side = 0

@@ -17,7 +17,7 @@ import pandas as pd
 from backtest import portfolio_loop as loop
 from backtest.checked import check_risk, checked
 from backtest.correlation import Closes, Correlation, Known, as_table, estimated, utc_day
-from backtest.engine import Scores, aligned
+from backtest.observed import Scores, aligned
 from backtest.policy import REFUSALS, Policy, rules
 from backtest.portfolio_loop import Line, Terms
 from backtest.risk import Risk, fresh, typed

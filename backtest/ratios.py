@@ -1,4 +1,4 @@
-"""Ratios of trades: what a row of net results in R says, with the interval in which it lies.
+"""Ratios of trades: what a row of net results in R says.
 
 `r` is the net result of each trade in R (multiples of its initial risk), in the order of exits. What cannot be computed
 (no trades, no loss, no variation) is None; numbers that are not finite are refused with DataError.
@@ -10,12 +10,10 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from market.errors import DataError, UsageError
+from market.errors import DataError
 
 Numbers: TypeAlias = np.ndarray | pd.Series | Sequence[float]
 Statistic: TypeAlias = Callable[[np.ndarray], float | None]
-
-_NOT_COMPUTABLE_SHARE = 0.05
 
 
 def profit_factor(r: Numbers) -> float | None:
@@ -166,50 +164,6 @@ def drawdown_of_returns(r: Numbers, risk: float) -> float | None:
     if growth.min() <= 0:
         return 1.0
     return largest_fall(np.cumprod(growth))
-
-
-def block_bootstrap_interval(
-    r: Numbers,
-    statistic: Statistic,
-    level: float = 0.90,
-    paths: int = 1000,
-    block: int | None = None,
-    seed: int = 0,
-) -> tuple[float, float] | None:
-    """Return the interval that holds `level` of the statistic over resampled histories of the same length.
-
-    Circular block bootstrap: Politis and Romano (1992), A circular block-resampling procedure for stationary data.
-    `block` is in trades, by default ∛n. The same seed gives the same interval. `statistic` takes a history and returns
-    None where it cannot be computed: such histories are left out, and where they are more than one in twenty, or the
-    statistic of `r` itself is None, so is the interval. Raises UsageError for a level outside of 0 … 1, or less than
-    one path or one trade a block.
-
-    >>> r = [1.4, -1.0, -1.0, 1.4, 1.4] * 40
-    >>> [round(bound, 2) for bound in block_bootstrap_interval(r, win_rate)]
-    [0.57, 0.62]
-    """
-    _check_bootstrap(level, paths, block)
-    values = finite(r)
-    n = len(values)
-    if n < 2 or statistic(values) is None:
-        return None
-    length = min(n, block or max(1, round(n ** (1 / 3))))
-    starts = np.random.default_rng(seed).integers(0, n, size=(paths, -(-n // length), 1))
-    within = np.arange(length)
-    drawn = [statistic(values[((path + within) % n).ravel()[:n]]) for path in starts]
-    computed = [value for value in drawn if value is not None]
-    if len(computed) < (1 - _NOT_COMPUTABLE_SHARE) * paths:
-        return None
-    low, high = np.quantile(computed, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def _check_bootstrap(level: float, paths: int, block: int | None) -> None:
-    if not 0.0 < level < 1.0:
-        raise UsageError(f"The level of an interval lies between 0 and 1, found {level:g}: 0.9 is nine in ten.")
-    for name, value in (("paths", paths), ("block", block)):
-        if value is not None and not (value >= 1 and float(value).is_integer()):
-            raise UsageError(f"A bootstrap wants a whole number of {name}, 1 at least, found {value:g}.")
 
 
 def finite(numbers: Numbers) -> np.ndarray:

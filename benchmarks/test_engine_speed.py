@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from backtest import Policy, Risk, simulate
-from backtest.engine import _loop, aligned
+from backtest.engine import NO_EXTRA, _loop, aligned
 from backtest.policy import rules
 from backtest.risk import fresh, typed
 from market import simulated
@@ -93,8 +93,8 @@ def test_the_loop_alone_with_costs_limits_and_finer_bars(benchmark, bars, fine, 
     given = arrays, scores, start, fresh(RISK), rules(POLICY), EXITS, without_text(COSTS), RISK
     finer = finer_bars(pd.DatetimeIndex(bars.index), fine)
     marks = np.zeros((2, len(bars)))
-    _loop(*given, finer, *marks)
-    benchmark(_loop, *given, finer, *marks)
+    _loop(*given, finer, *marks, NO_EXTRA)
+    benchmark(_loop, *given, finer, *marks, NO_EXTRA)
     assert len(_loop.nopython_signatures) == 1
     told(benchmark, len(bars), plain["loop"])
 
@@ -146,6 +146,7 @@ def test_against_vectorbt(benchmark, fine, every, tmp_path):
         risk,
         NO_FINER,
         *np.zeros((2, len(fine))),
+        NO_EXTRA,
     )
     _loop(*loop)
     peer = float(made["seconds"]) / len(fine)

@@ -2,8 +2,9 @@
 
 from labels.barriers import absent, triple_barrier
 from labels.epochs import epoch_labels
-from labels.events import cusum, every_bar
+from labels.events import cusum, daily_cusum, every_bar
 from labels.meta import meta_labels
+from labels.sampling import EVERY_BAR, Sampling, sampled
 from labels.weights import (
     average_uniqueness,
     concurrency,
@@ -15,16 +16,20 @@ from labels.weights import (
 )
 
 __all__ = [
+    "EVERY_BAR",
+    "Sampling",
     "absent",
     "average_uniqueness",
     "concurrency",
     "cusum",
+    "daily_cusum",
     "draw_probabilities",
     "effective_size",
     "epoch_labels",
     "every_bar",
     "meta_labels",
     "return_attribution",
+    "sampled",
     "sequential_bootstrap",
     "time_decay",
     "triple_barrier",

@@ -10,22 +10,21 @@ from backtest import policy as policies
 from backtest import risk as risks
 from backtest.policy import Policy, Rules
 from backtest.risk import Risk
+from labels.sampling import EVERY_BAR, Sampling, bars_needed, is_event
 from live.feeds import microseconds
 from live.scoring import BundleScorer, Scorer
 from market import instruments
-from market.atr import NORMAL_BARS
+from market.atr import ATR_BARS, NORMAL_BARS
 from market.execution import Costs, Exits, as_floats
 from market.timeframe import Timeframe
 from registry.champion import Bundle
-
-ATR_BARS = 100  # periods of ATR after which nothing of its start is left in a double
 
 
 class Model(NamedTuple):
     """A model as the runner trades it. `judged_…` is what was judged, `policy` and `risk` are what binds.
 
     `known_until` is the last close (microseconds since 1970 UTC) that training or judging has seen. `companions` are
-    the series that its features compare with, by symbol.
+    the series that its features compare with, by symbol. `sampling` says at which bars the scorer is asked.
     """
 
     series: str
@@ -42,6 +41,11 @@ class Model(NamedTuple):
     scorer: Scorer
     known_until: int
     companions: Mapping[str, str] = MappingProxyType({})
+    sampling: Sampling = EVERY_BAR
+
+    def asks(self, bars: pd.DataFrame) -> bool:
+        """Return whether the last of `bars`, of which `bars_needed` suffice, is an event: no other close is scored."""
+        return is_event(bars, self.sampling)
 
     @property
     def bars_needed(self) -> int:
@@ -54,9 +58,10 @@ class Model(NamedTuple):
         return self._suffice(self.judged_policy)
 
     def _suffice(self, policy: Policy) -> int:
-        """Return the bars that score, ATR and, where `policy` clamps it, volatility want: a mean of 500 such ATRs."""
+        """Return the bars that score, event, ATR and, where `policy` clamps it, volatility want: a mean of 500 ATRs."""
         ranges = ATR_BARS * self.exits.atr_period
-        return max(self.scorer.bars_needed, ranges + NORMAL_BARS - 1 if policy.clamped else ranges)
+        asked = max(self.scorer.bars_needed, bars_needed(self.sampling, self.timeframe))
+        return max(asked, ranges + NORMAL_BARS - 1 if policy.clamped else ranges)
 
     @property
     def rules(self) -> Rules:
@@ -92,4 +97,5 @@ def of_bundle(bundle: Bundle, role: str, policy: Policy, risk: Risk) -> Model:
         scorer=BundleScorer(bundle, timeframe),
         known_until=microseconds(pd.Timestamp(bundle.meta["window"]["cut_off"])),
         companions={symbol: f"{symbol}_{timeframe.name}" for symbol in sorted(bundle.meta.get("companions", {}))},
+        sampling=bundle.sampling,
     )

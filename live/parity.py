@@ -112,11 +112,10 @@ def _bars_apart(seen: pd.DataFrame, bars: pd.DataFrame) -> list[Divergence]:
 
 
 def _scores_apart(seen: pd.DataFrame, score: pd.DataFrame) -> pd.DatetimeIndex:
-    both = seen.index.intersection(score.index)
-    names = list(SCORE_FIELDS)
-    live, backtest = seen.loc[both, names].to_numpy(dtype=float), score.loc[both, names].to_numpy(dtype=float)
+    """Return the stamps of the decisions whose score is another one; where `score` has no row, none is wanted."""
+    live, backtest = (part[list(SCORE_FIELDS)].to_numpy(dtype=float) for part in (seen, score.reindex(seen.index)))
     same = (live == backtest) | (np.isnan(live) & np.isnan(backtest))
-    return pd.DatetimeIndex(both[~same.all(axis=1)])
+    return pd.DatetimeIndex(seen.index[~same.all(axis=1)])
 
 
 def _trades_apart(live: pd.DataFrame, backtest: pd.DataFrame) -> list[Divergence]:

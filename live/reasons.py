@@ -51,6 +51,7 @@ def _volatility(given: _Seen) -> str:
 
 _TOLD: dict[str, Callable[[_Seen], str]] = {
     "no_score": lambda g: "no score: a feature is not finite, or the bars do not reach back far enough",
+    "not_an_event": lambda g: "not an event: the closes have not moved far enough since the last, or since the UTC day",
     "undecided": _undecided,
     "negative_expectation": _expectation,
     "confidence": lambda g: f"confidence {g[0].confidence:.4f} < {g[1].min_confidence:g}",

@@ -11,7 +11,7 @@ from backtest.policy import Observation
 from backtest.risk import Account, fresh, on_day
 from live import reasons
 from live.model import Model, of_bundle
-from live.scoring import Scored
+from live.scoring import NO_SCORE, Scored
 from market import instruments
 from market.errors import DataError, UsageError
 from market.execution import Bar, State, opened
@@ -79,9 +79,11 @@ class SignalGenerator:
         now = last(tail, model.costs, model.exits.atr_period, model.market)
         if lacking := sorted(model.companions.keys() - (companions or {}).keys()):
             raise UsageError(f"The bundle of {model.series} compares with {', '.join(lacking)}: give their bars too.")
-        scored = model.scorer.scored(tail, {symbol: (companions or {})[symbol] for symbol in model.companions})
+        others = {symbol: (companions or {})[symbol] for symbol in model.companions}
+        event = model.asks(tail)
+        scored = model.scorer.scored(tail, others) if event else NO_SCORE
         account = on_day(self._account, int(now.day[0]), model.risk)
-        seen = observed(now, scored, NEVER)
+        seen = observed(now, scored, NEVER, event)
         state, why = decided(model, seen, now, account)
         return _signal(
             model, tail.index[-1], scored, now, state, reasons.told(why, seen, model.rules, account, model.risk)
@@ -97,8 +99,8 @@ def signal_id(series: str, ts: pd.Timestamp, bundle_sha256: str) -> str:
     return f"{series}.{ts:%Y%m%dT%H%M}.{bundle_sha256[:8]}"
 
 
-def observed(now: Tape, scored: Scored, bars_since_exit: int) -> Observation:
-    """Return what is known at the close that `now`, the last row of a tape, describes."""
+def observed(now: Tape, scored: Scored, bars_since_exit: int, event: bool) -> Observation:
+    """Return what is known at the close that `now`, the last row of a tape, describes, and whether it is an event."""
     return Observation(
         scored.score,
         scored.expected_r_long,
@@ -110,6 +112,7 @@ def observed(now: Tape, scored: Scored, bars_since_exit: int) -> Observation:
         now.shut[0],
         bars_since_exit,
         now.volatility[0],
+        event,
     )
 
 

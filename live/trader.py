@@ -164,8 +164,8 @@ class Trader:
 
     def _decision(self, close: Close, positions: Positions | None) -> Decision:
         model, event, frame, latest = close
-        scored = self._scored(model, frame, event.now)
-        seen = observed(latest, scored, self.books.since_exit[model.series])
+        asked, scored = self._asked(model, frame, event.now)
+        seen = observed(latest, scored, self.books.since_exit[model.series], asked)
         try:
             ruling = self._ruling(model, event, seen, latest, positions)
         except Exception as error:  # whatever fails in a guard refuses the trade
@@ -173,14 +173,17 @@ class Trader:
             self._halt("exception", ruling.detail, event.now)
         return self._committed(close, scored, ruling)
 
-    def _scored(self, model: Model, frame: pd.DataFrame, now: int) -> Scored:
+    def _asked(self, model: Model, frame: pd.DataFrame, now: int) -> tuple[bool, Scored]:
+        """Return whether the close is one at which the model is asked, and what it says there."""
         try:
-            return model.scorer.scored(frame, beside(model, self._companions, frame))
+            if not model.asks(frame):
+                return False, NO_SCORE
+            return True, model.scorer.scored(frame, beside(model, self._companions, frame))
         except DataError as error:
             self._tell(f"{model.series}: {error}")
         except Exception as error:  # whatever fails in a model is no answer, and a person must look
             self._halt("exception", f"{model.series}: {type(error).__name__}: {error}", now)
-        return NO_SCORE
+        return True, NO_SCORE
 
     def _ruling(
         self, model: Model, event: Arrived, seen: Observation, latest: Tape, positions: Positions | None

@@ -6,6 +6,7 @@ import talib
 
 from market.compiled import compiled
 
+ATR_BARS = 100  # periods of ATR after which nothing of its start is left in a double
 NORMAL_BARS = 500  # whose mean ATR is what is normal
 FEWEST_BARS = 100  # of them with an ATR, below which nothing is
 

@@ -5,34 +5,21 @@
 inherit default → timeframe → symbol → series, and remember where a value came from.
 """
 
-import datetime as dt
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from market import timeframe
-from market.bounds import NumberOrOff
+from market.bounds import Count, Day, NotNegative, Number, NumberOrOff, Positive, Settings, Share
 from market.errors import UsageError, nearest
-
-Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
-Positive = Annotated[Number, Field(gt=0)]
-NotNegative = Annotated[Number, Field(ge=0)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-Share = Annotated[Number, Field(gt=0, le=1)]
-Day = Annotated[dt.date, Field(strict=True)]
+from market.live_settings import LiveAccount, LiveFeed, LiveSeries, Tightening
 
 _VARIABLES = {"ASSAY_CONFIG", "ASSAY_HOME", "ASSAY_KEYS"}
 _SHOWN = 60  # characters of a wrong value
-
-
-class Settings(BaseModel):
-    """What every settings table is: closed, immutable, without NaN or infinity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Research(Settings):
@@ -47,17 +34,21 @@ class Research(Settings):
     minimum_rows: Count
     inner_folds: Annotated[int, Field(ge=2, strict=True)]
     inner_holdout: Annotated[Number, Field(gt=0, lt=1)]
+    oldest_weight: Share
+    max_feature_auc: Annotated[Number, Field(gt=0.5, le=1)]
+    max_feature_ic: Annotated[Number, Field(gt=0, le=1)]
     recipe: str
     seed: Annotated[int, Field(ge=0, strict=True)]
 
 
 class Labels(Settings):
-    """Triple barriers, in multiples of ATR and in bars."""
+    """Triple barriers, in multiples of ATR and in bars, and the ATRs of movement that make a bar an event."""
 
     take_profit: Positive
     stop_loss: Positive
     bars: Count
     atr_period: Count
+    cusum: NumberOrOff
 
 
 class PolicyAndRisk(Settings):
@@ -90,72 +81,37 @@ class Thresholds(Settings):
     short: Annotated[Number, Field(ge=0, le=0.5)]
 
 
+MemberName = Literal["xgboost", "lightgbm", "logistic", "random_forest"]
+
+
 class Recipe(Settings):
-    """Feature groups, members with weights, thresholds, and how many features a fold may choose."""
+    """Feature groups, members with weights, thresholds, how many features a fold may choose; members' parameters."""
 
     groups: list[str]
-    members: dict[Literal["xgboost", "lightgbm", "logistic", "random_forest"], Positive] = Field(min_length=1)
+    members: dict[MemberName, Positive] = Field(min_length=1)
     thresholds: Literal["fitted"] | Thresholds
     features: Count
+    parameters: dict[MemberName, dict[str, Number]] = Field(default={})
+
+    @field_validator("thresholds", mode="before")
+    @classmethod
+    def _thresholds_are_fitted_or_two(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            if value == "fitted" or isinstance(value, Thresholds):
+                return value
+            raise ValueError("wanted 'fitted', or a table such as { long = 0.65, short = 0.35 }")
+        try:
+            return Thresholds.model_validate(dict(value))
+        except ValidationError as error:
+            raise ValueError("; ".join(_problems(error, Thresholds))) from None
 
     @model_validator(mode="after")
-    def _weights_sum_to_one(self) -> "Recipe":
+    def _members_are_whole(self) -> "Recipe":
         if abs(sum(self.members.values()) - 1.0) > 1e-9:
             raise ValueError(f"member weights sum to {sum(self.members.values()):g}, wanted 1")
+        if idle := [name for name in self.parameters if name not in self.members]:
+            raise ValueError(f"parameters of {', '.join(idle)}, which is no member of the recipe")
         return self
-
-
-class Tightening(Settings):
-    """What a preset or a series of the runner may tighten; what is left out stays as judged."""
-
-    max_spread_atr: Positive | None = None
-    blocked_sessions: list[Literal["asia", "london", "new_york"]] = []
-    min_confidence: Annotated[Number, Field(ge=0, le=1)] | None = None
-    cooldown: Annotated[int, Field(ge=0, strict=True)] | None = None
-    per_trade: Share | None = None
-    open_risk: Share | None = None
-    daily_loss: Share | None = None
-    max_trades_per_day: Count | None = None
-    max_consecutive_losses: Count | None = None
-    max_drawdown: Share | None = None
-    max_positions: Count | None = None
-    max_notional: Positive | None = None
-    max_volatility: Positive | None = None
-    min_volatility: NotNegative | None = None
-
-
-class LiveSeries(Tightening):
-    """Whether and how the runner trades a series."""
-
-    enabled: Annotated[bool, Field(strict=True)]
-    role: Literal["champion", "shadow"]
-    preset: Literal["judged", "conservative", "moderate", "aggressive"]
-
-
-class LiveAccount(Settings):
-    """Limits of the account, for all series together; `order_validity` is in seconds."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-    per_trade: Share
-    open_risk: Share
-    daily_loss: Share
-    max_trades_per_day: Count
-    max_consecutive_losses: Count
-    max_drawdown: Share
-    max_positions: Count
-    max_margin: Share
-    leverage: Annotated[Number, Field(ge=1)]
-    orders_per_minute: Count
-    order_validity: Positive
-
-
-class LiveFeed(Settings):
-    """What is expected of a feed, in seconds, and whether its time is that of its bars or of the wall."""
-
-    clock: Literal["bar", "wall"]
-    pause: Positive
-    maximum_age: Positive
-    maximum_silence: Positive
 
 
 class OwnGroups(Settings):
@@ -237,7 +193,7 @@ def research(symbol: str, timeframe_name: str) -> Research:
 
 
 def labels(symbol: str, timeframe_name: str) -> Labels:
-    """Return the effective barriers of a series."""
+    """Return the effective barriers and events of a series."""
     return _layered("labels", symbol, timeframe_name, Labels)
 
 
@@ -287,10 +243,10 @@ def effective(symbol: str, timeframe_name: str) -> dict[str, dict[str, Setting]]
     return {file: layered(file, symbol, timeframe_name) for file in _LAYERED}
 
 
-def layered(file: str, symbol: str, timeframe_name: str) -> dict[str, Setting]:
-    """Return every effective value of a series in the layered file `file`, with where it comes from."""
-    _layered(file, symbol, timeframe_name, _LAYERED[file])
-    return _merge(file, symbol, timeframe_name)
+def layered(file: str, symbol: str, timeframe_name: str, model: type[Settings] | None = None) -> dict[str, Setting]:
+    """Return every effective value of a series in the layered file `file` (of `model`), with where it comes from."""
+    _layered(file, symbol, timeframe_name, model or _LAYERED[file])
+    return _merge(file, symbol, timeframe_name, model or _LAYERED[file])
 
 
 def read_toml(name: str) -> dict[str, dict[str, Any]]:
@@ -350,19 +306,19 @@ def _named(file: str, name: str) -> dict[str, Any]:
 
 
 def _layered(file: str, symbol: str, timeframe_name: str, model: type[Model]) -> Model:
-    merged = _merge(file, symbol, timeframe_name)
+    merged = _merge(file, symbol, timeframe_name, model)
     return validated({key: setting.value for key, setting in merged.items()}, model, f"config/{file}.toml")
 
 
 def _whole(file: str, table: str, model: type[Model]) -> Model:
     tables = read_toml(file)
-    _check_tables(file, tables)
+    _check_tables(file, tables, _LAYERED.get(file))
     return validated(tables[table], model, f"config/{file}.toml [{table}]")
 
 
-def _merge(file: str, symbol: str, timeframe_name: str) -> dict[str, Setting]:
+def _merge(file: str, symbol: str, timeframe_name: str, model: type[BaseModel]) -> dict[str, Setting]:
     tables = read_toml(file)
-    _check_tables(file, tables)
+    _check_tables(file, tables, model)
     merged: dict[str, Setting] = {}
     for layer in ("default", timeframe_name, symbol, f"{symbol}_{timeframe_name}"):
         origin = f"config/{file}.toml [{layer}]"
@@ -370,16 +326,16 @@ def _merge(file: str, symbol: str, timeframe_name: str) -> dict[str, Setting]:
     return merged
 
 
-def _check_tables(file: str, tables: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_tables(file: str, tables: Mapping[str, Mapping[str, Any]], layer: type[BaseModel] | None) -> None:
     """Raise one UsageError that names every problem of every table of a file, whichever series is asked for."""
     whole = _WHOLE.get(file, {})
-    known = {*whole, *(_layers() if file in _LAYERED else ())}
+    known: dict[str, type[BaseModel]] = (dict.fromkeys(sorted(_layers()), layer) if layer else {}) | whole
     found = [f"table [{name}] is missing" for name in whole if name not in tables]
     for name, values in tables.items():
         if name not in known:
             found.append(f"unknown table [{name}].{nearest(name, known)}".rstrip("."))
             continue
-        model = whole.get(name) or _LAYERED[file]
+        model = known[name]
         try:
             model.model_validate(dict(values))
         except ValidationError as error:

@@ -242,12 +242,21 @@ def read_table(path: Path, schema: Schema, columns: list[str] | None = None) -> 
     return frame
 
 
-def windows(path: Path, schema: Schema) -> Iterator[pd.DataFrame]:
+def windows(path: Path, schema: Schema, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
     """Yield the table at `path` a row group at a time, verified as `read_table` verifies it."""
     manifest = verified(path, schema)
+    wanted = None if columns is None else [schema.key, *columns]
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         for i in range(file.num_row_groups if manifest.rows else 0):
-            yield file.read_row_group(i, use_threads=False).to_pandas().set_index(schema.key)
+            yield file.read_row_group(i, columns=wanted, use_threads=False).to_pandas().set_index(schema.key)
+
+
+def column_names(path: Path, schema: Schema) -> list[str]:
+    """Return the names of the columns of the table at `path`, in order, its key left out; no content is verified."""
+    try:
+        return [name for name in pq.read_schema(path).names if name != schema.key]
+    except (OSError, pa.ArrowInvalid):
+        raise DataError(f"{path} cannot be read as a {schema.name} table: delete it and make it again.") from None
 
 
 def verified(path: Path, schema: Schema) -> Manifest:

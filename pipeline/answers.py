@@ -6,16 +6,17 @@ Nothing here trains, so nothing here imports what trains: an answer is there at 
 from pathlib import Path
 from typing import Any
 
-from market import instruments, settings
+from market import instruments, settings, tuning_settings
 from market.errors import DataError, UnavailableError, nearest
 from pipeline import workspace
 from pipeline.workspace import Workspace
 from registry import card as cards
+from registry import deflation, promotion, trials
 from registry import ledger as trial_ledger
-from registry import promotion
 from registry.card import Card
 from registry.figures import counted
-from registry.markdown import skilled_folds
+from registry.ledger import Entry
+from registry.markdown import skilled_folds, trials_line
 
 _KEPT = (
     *("series", "status", "run_id", "gates", "oos", "folds", "features", "seconds", "bars_sha256", "simulated"),
@@ -42,7 +43,8 @@ def read(target: Workspace) -> Card:
 
 def verdict(target: Workspace, made: Card) -> dict[str, Any]:
     """Return the verdict as the command line gives it: the card's essence, with trials and looks as of now."""
-    counts = trial_ledger.count(target.home, made.series, made.window["oos_start"], made.window["cut_off"])
+    entries = trial_ledger.of(target.home, made.series)
+    counts = trial_ledger.count_of(entries, made.window["oos_start"], made.window["cut_off"])
     values = made.model_dump(mode="json")
     if counts.looks < made.looks or counts.trials < made.trials:
         values["warnings"].append(
@@ -53,6 +55,7 @@ def verdict(target: Workspace, made: Card) -> dict[str, Any]:
     return {name: values[name] for name in _KEPT} | {
         "looks": counts.looks,
         "trials": counts.trials,
+        "trials_line": trials_line(values | counts._asdict() | _cost(target, made, entries)),
         "headline": cards.headline(made)[0].partition(": ")[2],
         "skill_lines": _skill_lines(made),
         "card": str(target.run / "card.md"),
@@ -61,12 +64,22 @@ def verdict(target: Workspace, made: Card) -> dict[str, Any]:
 
 
 def ledger(name: str) -> dict[str, Any]:
-    """Return the trials and looks of a series."""
+    """Return the trials and looks of a series, what they cost, and every entry in the order of writing."""
     target = workspace.of(instruments.series_named(name))
     series = target.series.name
-    entries = [entry.model_dump() for entry in trial_ledger.read(target.home).entries if entry.series == series]
-    counts = trial_ledger.count(target.home, series)
-    return {"series": series, "trials": counts.trials, "looks": counts.looks, "entries": entries}
+    found = trial_ledger.read(target.home)
+    entries = [entry for entry in found.entries if entry.series == series]
+    cost = deflation.measure(entries, trials.kept(target.home, series))
+    told = {"series": series, **cost._asdict(), "benchmark": settings.gates().sharpe_per_trade}
+    told["warnings"] = [*([found.warning] if found.warning else []), *cost.warnings]
+    return told | {"entries": [entry.model_dump() for entry in entries]}
+
+
+def _cost(target: Workspace, made: Card, entries: list[Entry]) -> dict[str, Any]:
+    """Return what trials cost as of now; nothing where the card still tells it."""
+    if made.effective_trials is not None and made.trials == sum(entry.kind == "trial" for entry in entries):
+        return {}
+    return deflation.measure(entries, trials.kept(target.home, made.series))._asdict()
 
 
 def models() -> list[dict[str, Any]]:
@@ -78,6 +91,7 @@ def effective_settings(name: str) -> dict[str, dict[str, dict[str, Any]]]:
     """Return each effective setting of a series and where it comes from."""
     series = instruments.series_named(name)
     found = settings.effective(series.symbol, series.timeframe.name)
+    found |= {tuning_settings.FILE: tuning_settings.effective(series.symbol, series.timeframe.name)}
     return {file: {key: one._asdict() for key, one in values.items()} for file, values in found.items()}
 
 

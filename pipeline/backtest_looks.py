@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from backtest import policy as policies
 from market import instruments, tables
 from pipeline import job
 from pipeline.backtest_figures import Played
@@ -35,22 +36,45 @@ def look(target: Workspace, judged: Judged, inside: pd.DatetimeIndex, settling: 
     what trading there brings chooses by it. A run on bars up to the end of its own judged window is none: they were
     trained on, or counted when it was judged. The same thing on the same bars by the same rules counts once.
     """
-    name, first, last = target.series.name, inside[0], inside[-1]
+    name, last = target.series.name, inside[-1]
     known = _at(judged.window["cut_off"]) if judged.window else _judged_from(target)
     is_one = last > known
-    counted = is_one and ledger.record(
+    counted = is_one and ledger.record(target.home, name, "look", **_asked(target, judged, inside, settling))
+    return Looked(is_one, counted, ledger.count(target.home, name, _before(inside[0]), last.isoformat()).looks)
+
+
+def tried(target: Workspace, judged: Judged, played: Played, sharpe_per_trade: float | None) -> bool:
+    """Count what was played as a trial of the series, and return whether it is new.
+
+    A rule is one on any bars; a run is one on bars outside of the window on which it was judged, where it was counted.
+    The same thing on the same bars by the same rules counts once.
+    """
+    inside, window = played.inside, judged.window
+    if window and _at(window["oos_start"]) < inside[0] and inside[-1] <= _at(window["cut_off"]):
+        return False
+    rules = policies.stored(judged.rules.policy)
+    return ledger.record(
         target.home,
-        name,
-        "look",
-        bars_sha256=_bars_sha256(target),
-        config_sha256=settling.sha256_with(judged.rules.sha256),
-        oos_start=_before(first),
-        cut_off=last.isoformat(),
-        model=judged.sha256,
-        run_id="" if judged.bundle is None else judged.bundle.run_id,
-        command="backtest",
+        target.series.name,
+        "trial",
+        **_asked(target, judged, inside, played.settling),
+        part="rule" if judged.bundle is None else "run",
+        parameters={name: rules[name] for name in ("long_threshold", "short_threshold")},
+        value=sharpe_per_trade,
+        objective="Sharpe per trade",
     )
-    return Looked(is_one, counted, ledger.count(target.home, name, _before(first), last.isoformat()).looks)
+
+
+def _asked(target: Workspace, judged: Judged, inside: pd.DatetimeIndex, settling: Settling) -> dict[str, str]:
+    return {
+        "bars_sha256": _bars_sha256(target),
+        "config_sha256": settling.sha256_with(judged.rules.sha256),
+        "oos_start": _before(inside[0]),
+        "cut_off": inside[-1].isoformat(),
+        "model": judged.sha256,
+        "run_id": "" if judged.bundle is None else judged.bundle.run_id,
+        "command": "backtest",
+    }
 
 
 def warnings(target: Workspace, judged: Judged, played: Played, looked: Looked, answer: Any) -> list[str]:

@@ -68,6 +68,7 @@ def backtest(name: str, wish: Wish, screen: Screen) -> dict[str, Any]:
         result = run(bars, score, *asked.rules, settling.how, settling.bars)
         played = Played(bars, inside, result, metrics.excursions(result.trades, bars), settling)
         answer = _answer(target, asked, played, looked)
+    backtest_looks.tried(target, asked, played, answer["figures"]["sharpe_per_trade"])
     with screen.stage("tear sheet"):
         _write(Path(answer["folder"]), asked, played, answer)
     return answer
@@ -146,7 +147,7 @@ def _on_bars(target: Workspace, stamps: pd.DatetimeIndex, ts: pd.DatetimeIndex) 
 
 def _scored(asked: Judged, bars: pd.DataFrame, inside: pd.DatetimeIndex) -> pd.DataFrame:
     if asked.bundle is not None:
-        return parity.scored(asked.bundle, bars, inside[0])
+        return parity.scored_as_stored(asked.bundle, bars, inside[0])
     assert asked.score is not None  # what is no model is scores
     score = asked.score.loc[inside[0] : inside[-1]]
     if not len(score):

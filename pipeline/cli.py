@@ -189,14 +189,24 @@ def label(symbol: str, timeframe: str, as_json: bool) -> None:
 @click.option("--cut-off", type=command.Date(), help="Judge up to this day (excluded) instead of the configured one.")
 @click.option("--recipe", help="A recipe of config/recipes.toml; default: the configured one.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one for each core.")
+@click.option("--tune", "trials", metavar="N", type=click.IntRange(0), help="Tune each member by N trials a fold.")
+@click.option(
+    "--tune-minutes", "minutes", metavar="M", type=click.FloatRange(0), help="Tune for M minutes of the training."
+)
 @_JSON
 def train(
-    symbol: str, timeframe: str, cut_off: dt.date | None, recipe: str | None, workers: int | None, as_json: bool
+    symbol: str,
+    timeframe: str,
+    cut_off: dt.date | None,
+    recipe: str | None,
+    workers: int | None,
+    as_json: bool,
+    **tuning: Any,
 ) -> None:
     """Run the main job: enrich, label, train, backtest, gate, card; only what is stale. FAILED exits 3."""
     from pipeline import main_job, screen
 
-    verdict = main_job.train(symbol, timeframe, cut_off, recipe, workers, screen.Screen())
+    verdict = main_job.train(symbol, timeframe, cut_off, recipe, workers, screen.Screen(), **tuning)
     screen.show(verdict, as_json, screen.verdict)
     if verdict["status"] != "READY":
         sys.exit(GateError.exit_code)
@@ -238,6 +248,38 @@ def backtest(series: str, as_json: bool, **options: Any) -> None:
 
 @assay.command()
 @click.argument("series")
+@click.option(
+    "--run", "run_id", metavar="RUN_ID", help="Any run, a FAILED one too; default: the champion, else the last."
+)
+@_JSON
+def stress(series: str, run_id: str | None, as_json: bool) -> None:
+    """Say whether a run survives worse fills: slippage, latency, costs, luck; exits 3 where a bound fails."""
+    from pipeline import screen, screen_stress, stressing
+
+    answer = stressing.stress(series, run_id, screen.Screen())
+    screen.show(answer, as_json, screen_stress.stressed)
+    if complaint := stressing.complaint(answer):
+        click.echo(f"error: {complaint}", err=True)
+    sys.exit(stressing.exit_code(answer))
+
+
+@assay.command()
+@click.option("--tier", default="commit", show_default=True, help="commit, merge, night or release.")
+@click.option("--seed", type=click.IntRange(0), help="The first seed; default: the one in config/placebo.toml.")
+@click.option("--workers", type=click.IntRange(1), help="Processes; default: one for each core.")
+@_JSON
+def placebo(tier: str, seed: int | None, workers: int | None, as_json: bool) -> None:
+    """Measure the verdict itself: judge worlds without an edge, with one, and with leaks. A failed tier exits 3."""
+    from pipeline import placebo as trial
+    from pipeline import screen, screen_placebo
+
+    found = trial.placebo(tier, seed, workers, screen.Screen())
+    screen.show(found, as_json, screen_placebo.shown)
+    sys.exit(trial.exit_code(found))
+
+
+@assay.command()
+@click.argument("series")
 @click.option("--markdown", is_flag=True, help="Print the whole card as Markdown.")
 @_JSON
 def card(series: str, markdown: bool, as_json: bool) -> None:
@@ -252,12 +294,13 @@ def card(series: str, markdown: bool, as_json: bool) -> None:
 
 @assay.command()
 @click.argument("series")
+@click.option("--all", "every", is_flag=True, help="Show every entry; default: the last 20.")
 @_JSON
-def ledger(series: str, as_json: bool) -> None:
-    """Show the trials and looks that a series has had."""
-    from pipeline import answers, screen
+def ledger(series: str, every: bool, as_json: bool) -> None:
+    """Show the trials and looks that a series has had, and what they cost: how good luck alone would look."""
+    from pipeline import answers, screen, screen_ledger
 
-    screen.show(answers.ledger(series), as_json, screen.ledger)
+    screen.show(answers.ledger(series), as_json, screen_ledger.every if every else screen_ledger.last)
 
 
 @assay.command()

@@ -11,7 +11,7 @@ from live.feeds import ClosedBar, microseconds
 from live.journal import Decision, Journal
 from live.model import Model
 from live.replay import MODE
-from live.scoring import Scored
+from live.scoring import NO_SCORE, Scored
 from live.window import COLUMNS, Window, bar_sha256
 from market import instruments, settings, tables
 from market.errors import AssayError, UnavailableError, UsageError, nearest
@@ -87,7 +87,8 @@ def _again(home: Path, decision: Decision) -> dict[str, Any]:
     tail = bars.loc[:ts].iloc[-model.bars_needed :]
     window = Window(decision.series, model.timeframe, model.bars_needed)
     window.load(tail)
-    scored = model.scorer.scored(tail, {symbol: others[name] for symbol, name in model.companions.items()})
+    beside = {symbol: others[name] for symbol, name in model.companions.items()}
+    scored = model.scorer.scored(tail, beside) if model.asks(tail) else NO_SCORE
     checks = {
         "bar_sha256": bar_sha256(_bar(tail)) == decision.bar_sha256,
         "tail_sha256": window.sha256(model.bars_needed) == decision.tail_sha256,

@@ -9,8 +9,8 @@ import pandas as pd
 
 from market import tables
 from market.errors import DataError
-from training.crossval import Judged
 from training.ensemble import PROBABILITIES
+from training.judging import Judged
 
 _FOLD = tables.Schema("fold", "ts", {}, open=True)
 
@@ -54,4 +54,4 @@ def _judged(frame: pd.DataFrame, facts: dict) -> Judged:
         member: np.ascontiguousarray(frame[[f"{member}.{name}" for name in PROBABILITIES]].to_numpy())
         for member in facts["members"]
     }
-    return Judged(facts["figures"], predictions, raw, facts["rounds"])
+    return Judged(facts["figures"], predictions, raw, facts["rounds"], trials=[])

@@ -10,13 +10,18 @@ from backtest.policy import Policy
 from backtest.risk import Risk
 from feature_store import groups as feature_groups
 from feature_store import own_groups
-from market import instruments, settings
+from labels.sampling import Sampling
+from market import instruments, settings, tuning_settings
 from market.errors import UsageError
 from market.execution import Exits
 from market.instruments import Instrument, Series
+from market.tuning_settings import Tuning
 from pipeline import workspace
 from pipeline.workspace import Workspace
-from training.fold import Plan
+from training import parameters
+from training.members import MEMBERS
+from training.plan import Plan
+from training.search import Search
 from training.thresholds import Venue
 
 
@@ -31,6 +36,7 @@ class Job(NamedTuple):
     recipe: settings.Recipe
     gates: settings.Gates
     workers: int
+    tuning: Tuning
 
     @property
     def series(self) -> Series:
@@ -40,7 +46,13 @@ class Job(NamedTuple):
     @property
     def exits(self) -> Exits:
         """Return the barriers."""
-        return Exits(**self.labels.model_dump())
+        return Exits(**{name: getattr(self.labels, name) for name in Exits._fields})
+
+    @property
+    def sampling(self) -> Sampling:
+        """Return at which bars is labelled, learnt and traded."""
+        threshold = None if self.labels.cusum == "off" else float(self.labels.cusum)
+        return Sampling(threshold, self.labels.atr_period)
 
     @property
     def risk(self) -> Risk:
@@ -65,7 +77,8 @@ class Job(NamedTuple):
     def plan(self) -> Plan:
         """Return what training does."""
         venue = Venue(self.exits, self.instrument.costs, self.risk, self.guards, self.instrument.market)
-        return Plan(self.recipe, self.research, venue)
+        threads = max((os.cpu_count() or 1) // self.workers, 1)
+        return Plan(self.recipe, self.research, venue, Search(self.tuning, self.workers), threads)
 
     @property
     def history_start(self) -> pd.Timestamp:
@@ -79,19 +92,24 @@ class Job(NamedTuple):
 
 
 def prepare(
-    series: Series, cut_off: dt.date | None = None, recipe: str | None = None, workers: int | None = None
+    series: Series,
+    cut_off: dt.date | None = None,
+    recipe: str | None = None,
+    workers: int | None = None,
+    trials: int | None = None,
+    minutes: float | None = None,
 ) -> Job:
-    """Return the job of `series`; every setting is read and checked here. `cut_off` and `recipe` override settings."""
+    """Return the job of `series`; every setting is read and checked here.
+
+    `cut_off`, `recipe` and the `trials` and `minutes` of tuning override settings.
+    """
     own_groups.enter(settings.own_groups_folder())
     symbol, name = series.symbol, series.timeframe.name
     research = settings.research(symbol, name)
     changes = {"cut_off": cut_off, "recipe": recipe}
     research = research.model_copy(update={key: value for key, value in changes.items() if value is not None})
     recipe_used = settings.recipe(research.recipe)
-    try:
-        feature_groups.chosen(recipe_used.groups)
-    except UsageError as error:
-        raise UsageError(f"config/recipes.toml [{research.recipe}]: {error}") from None
+    _check_recipe(recipe_used, research.recipe)
     return Job(
         workspace.of(series),
         instruments.instrument(symbol),
@@ -101,4 +119,20 @@ def prepare(
         recipe_used,
         settings.gates(),
         workers or os.cpu_count() or 1,
+        tuning_settings.tuning(symbol, name, trials=trials, minutes=minutes),
     )
+
+
+def _check_recipe(recipe: settings.Recipe, name: str) -> None:
+    """Raise UsageError that names the table and the groups or parameters of the recipe `name` that are none."""
+    try:
+        feature_groups.chosen(recipe.groups)
+    except UsageError as error:
+        raise UsageError(f"config/recipes.toml [{name}]: {error}") from None
+    found = [
+        f"[{name}.parameters.{member}] {problem}"
+        for member, given in recipe.parameters.items()
+        for problem in parameters.problems(MEMBERS[member].ranges, given)
+    ]
+    if found:
+        raise UsageError(f"config/recipes.toml: {parameters.sentence(found)}")

@@ -15,9 +15,17 @@ _SIMULATED_SYMBOL = "XAUUSD"
 
 
 def train(
-    symbol: str, timeframe: str, cut_off: dt.date | None, recipe: str | None, workers: int | None, screen: Screen
+    symbol: str,
+    timeframe: str,
+    cut_off: dt.date | None,
+    recipe: str | None,
+    workers: int | None,
+    screen: Screen,
+    *,
+    trials: int | None = None,
+    minutes: float | None = None,
 ) -> dict[str, Any]:
-    """Run what is stale of the main job of a series and return its verdict."""
+    """Run what is stale of the main job of a series and return its verdict; `trials` and `minutes` are for tuning."""
     series = instruments.series(symbol, timeframe)
     if recipe is not None:
         settings.recipe(recipe)
@@ -27,7 +35,7 @@ def train(
             "Import yours with `assay import FILE …`."
         )
         series = series._replace(simulated=True)
-    work = job.prepare(series, cut_off, recipe, workers)
+    work = job.prepare(series, cut_off, recipe, workers, trials, minutes)
     if not series.simulated:
         workspace.require_bars(work.workspace)
     return run(work, screen)

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 from backtest import metrics
 from backtest.engine import run
 from training import thresholds
-from training.fold import Plan
+from training.plan import Plan
 from training.thresholds import Choice
 
 

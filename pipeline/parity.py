@@ -13,12 +13,13 @@ import feature_store
 from backtest.engine import Result, run
 from feature_store import groups as feature_groups
 from feature_store.chunks import edges
+from labels.sampling import sampled
 from live import assembly, parity, replay
 from live.journal import Journal
 from live.model import Model
 from live.parity import Parity
 from market import instruments, settings
-from market.errors import GateError, UnavailableError
+from market.errors import DataError, GateError, UnavailableError
 from pipeline.screen import Screen
 from registry import champion, runs
 from registry.card import Card
@@ -84,16 +85,31 @@ def against_backtest(home: Path, card: Card, journal: Path, overlay: bool) -> tu
     return parity.compare(decisions, executions, bars.loc[first:], score, result.trades), result
 
 
+def scored_as_stored(bundle: Bundle, bars: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
+    """Return what `scored` does, the companions of the bundle taken from the stored bars."""
+    home = settings.home()
+    beside = replay.stored_companions(home, runs.find_run(home, bundle.run_id), assembly.judged(bundle))
+    return scored(bundle, bars, first, beside)
+
+
 def scored(
     bundle: Bundle, bars: pd.DataFrame, first: pd.Timestamp, companions: Mapping[str, pd.DataFrame] | None = None
 ) -> pd.DataFrame:
-    """Return the score table of `bundle` on `bars` from `first` on, by the batch way to a feature.
+    """Return the score table of `bundle` at the events of `bars` from `first` on, by the batch way to a feature.
 
-    Only the chunks from that of `first` on are computed, which are the same bits as those of all bars.
+    Only the chunks from that of `first` on are computed, which are the same bits as those of all bars. Raises DataError
+    where none of these bars is an event.
     """
+    events = sampled(bars, bundle.sampling)
+    events = events[events >= first]
+    if not len(events):
+        raise DataError(
+            f"{bundle.series} is asked at events alone ({bundle.sampling.told}), and none of the bars from "
+            f"{first:%Y-%m-%d %H:%M} to {bars.index[-1]:%Y-%m-%d %H:%M} is one: choose more of them."
+        )
     wanted = feature_groups.chosen(sorted({name.partition("__")[0] for name in bundle.model.features}))
     features = feature_store.compute(_enough(bundle, bars, first, wanted), wanted, companions=companions)
-    return bundle.score(features.loc[first:, list(bundle.model.features)])
+    return bundle.score(features.loc[events, list(bundle.model.features)])
 
 
 def _enough(bundle: Bundle, bars: pd.DataFrame, first: pd.Timestamp, groups: Sequence[str]) -> pd.DataFrame:

@@ -34,6 +34,9 @@ _RESEARCH = settings.Research(
     minimum_rows=300,
     inner_folds=3,
     inner_holdout=0.2,
+    oldest_weight=1.0,
+    max_feature_auc=0.95,  # its edge is no secret to a feature and far beyond any real one
+    max_feature_ic=0.80,
     recipe="ensemble",
     seed=20190102,
 )

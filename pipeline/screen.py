@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from registry.figures import counted
 from registry.gates import GATES, Gate, what_it_would_take
 
 _PLAIN_WIDTH = 140
@@ -87,7 +86,7 @@ def verdict(console: Console, answer: Mapping[str, Any]) -> None:
     console.print(_benchmarks(answer))
     for line in answer["skill_lines"]:
         console.print(escape(line), soft_wrap=True)
-    console.print(f"Trials of this series: {answer['trials']}; looks at this out-of-sample window: {answer['looks']}")
+    console.print(escape(answer["trials_line"]), soft_wrap=True)
     for warning in answer["warnings"]:
         console.print(f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
     for number, remedy in enumerate(answer["remedies"], start=1):
@@ -129,18 +128,6 @@ def labelled(console: Console, answer: Mapping[str, Any]) -> None:
     gone = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in answer["absent"].items())
     rows = f"{answer['rows']:,} labels, worth {answer['effective']:,} without overlap"
     console.print(f"[green]{answer['series']}[/] {rows}: {shares}; absent: {gone}", soft_wrap=True)
-
-
-def ledger(console: Console, answer: Mapping[str, Any]) -> None:
-    """Print a series' ledger."""
-    table = Table(
-        "when", "kind", "command", "window", "model", title=f"{answer['series']}: what was tried and looked at"
-    )
-    for entry in answer["entries"]:
-        window = f"{entry['oos_start'][:10]} … {entry['cut_off'][:10]}"
-        table.add_row(entry["when"][:19], entry["kind"], entry["command"], window, entry["model"][:16])
-    console.print(table)
-    console.print(f"{counted(answer['trials'], 'trial')}, {counted(answer['looks'], 'look')}")
 
 
 def models(console: Console, answer: list[Mapping[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from backtest import metrics
 from backtest.engine import run
 from feature_store import groups as feature_groups
 from feature_store import own_groups
+from labels import sampling
 from market import durable, simulated, tables
 from market.errors import DataError
 from market.sessions import hours
@@ -81,23 +82,25 @@ def enrich(job: Job, report: Report = quiet) -> Done:
 
 
 def label(job: Job) -> Done:
-    """Write the labels of the stored bars."""
+    """Write the labels of the stored bars that are events."""
     require_bars(job.workspace)
     order = Order(
         stage="label",
         inputs={"bars": manifest(job.workspace.bars).sha256},
-        config=[job.exits, job.instrument.costs, job.instrument.market, hours(job.instrument.market)],
+        config=[job.exits, job.sampling, job.instrument.costs, job.instrument.market, hours(job.instrument.market)],
         modules=("labels", "market.tables"),
     )
 
     def work() -> tuple[list[Path], Mapping[str, Any]]:
         bars = tables.read_table(job.workspace.bars, tables.BARS)
-        table = labels.triple_barrier(bars, job.exits, job.instrument.costs, market=job.instrument.market)
+        events = labels.sampled(bars, job.sampling)
+        table = labels.triple_barrier(bars, job.exits, job.instrument.costs, events, job.instrument.market)
         if len(table) == 0:
-            raise DataError(f"{job.series.name}: {len(bars)} bars are too few for a label: import more history.")
+            raise DataError(_without_labels(job, len(bars), len(events)))
         shares = table["y"].value_counts(normalize=True)
         facts = {
             "rows": len(table),
+            "sampling": sampling.stored(job.sampling) | {"events": len(events)},
             "effective": round(labels.effective_size(table["weight"].to_numpy())),
             "absent": labels.absent(bars, table, job.exits),
             "shares": {name: float(shares.get(y, 0.0)) for name, y in (("up", 1), ("down", -1), ("flat", 0))},
@@ -128,10 +131,11 @@ def backtest(job: Job) -> Done:
         folder = job.workspace.run
         bars = tables.read_table(job.workspace.bars, tables.BARS)
         score = tables.read_table(folder / "score.parquet", tables.SCORE)
+        judged = bars.loc[: pd.Timestamp(training["window"]["cut_off"])]
         choice = Choice(**training["choice"])
         venue = job.plan.venue
         result = run(
-            bars.loc[: score.index[-1]],
+            judged,
             score,
             choice.policy(venue.guards),
             venue.exits,
@@ -154,6 +158,15 @@ def backtest(job: Job) -> Done:
         return [*written, folder / "backtest.json"], {"trades": len(result.trades)}
 
     return carried_out(order, job.workspace.receipt("backtest"), work)
+
+
+def _without_labels(job: Job, bars: int, events: int) -> str:
+    if events == bars:
+        return f"{job.series.name}: {bars} bars are too few for a label: import more history."
+    return (
+        f"{job.series.name}: of {bars} bars {events} are events ({job.sampling.told}), and none of these can be "
+        "labelled: lower cusum in config/labels.toml, or import more history."
+    )
 
 
 def _refuse_nan_after(features: pd.DataFrame, lookback: int) -> None:

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,16 +12,30 @@ import pandas as pd
 import feature_store
 from backtest import policy as policies
 from feature_store import own_groups
+from labels import sampling
 from market import durable, tables
 from market.errors import DataError
 from market.sessions import hours
-from pipeline import causality_record, companions, held_edges, receipts
+from market.table_rows import read_rows
+from pipeline import causality_record, companions, held_edges, receipts, trial_records
 from pipeline.fold_store import FoldStore
 from pipeline.job import Job
 from pipeline.receipts import Order
 from pipeline.stage import Done, Report, carried_out, inputs, quiet, with_manifest, write
 from registry import bundle, golden
-from training import crossval, dataset, ensemble
+from training import crossval, dataset, ensemble, suspicion
+from training.journals import Journals
+from training.judging import Judged
+from training.skill import skill
+
+
+class _Rows(NamedTuple):
+    """The windows of a series, its events in each, and how many rows were left out to warm up."""
+
+    window: dataset.Windows
+    development: dataset.Dataset
+    judged: dataset.Dataset
+    warm_up: int
 
 
 def train(job: Job, report: Report = quiet) -> Done:
@@ -37,46 +51,29 @@ def train(job: Job, report: Report = quiet) -> Done:
         config=[
             job.research.model_dump(mode="json"),
             job.recipe.model_dump(mode="json"),
+            job.tuning.model_dump(mode="json"),
             job.trading.model_dump(mode="json"),
             job.exits,
+            job.sampling,
             job.instrument.costs,
             job.instrument.market,
             hours(job.instrument.market),
         ],
-        modules=("training.crossval", "registry.bundle", "registry.golden", "market.tables"),
+        modules=("training.crossval", "registry.bundle", "registry.golden", "market.table_rows"),
     )
 
     def work() -> tuple[list[Path], Mapping[str, Any]]:
         bars = tables.read_table(job.workspace.bars, tables.BARS)
-        features = tables.read_table(job.workspace.features, tables.FEATURES)
-        columns = [name for name in features if _in_groups(name, job.recipe.groups)]
-        if not columns:
-            raise DataError(f"{job.series.name} has no volume, and recipe {job.research.recipe} asks for nothing else.")
-        rows, warm_up = dataset.assemble(features[columns], tables.read_table(job.workspace.labels, tables.LABELS))
-        window = dataset.windows(rows.X.index, job.history_start, job.cut_off, job.research.oos_months)
-        development, judged = dataset.up_to(rows, window), dataset.out_of_sample(rows, window)
-        known = bars.loc[: window.oos_start]
-        cuts = held_edges.brought(held, window, job.research.folds)
-        plan = job.plan._replace(research=job.research.model_copy(update={"folds": len(cuts) - 2}))
+        rows = _rows(job, bars)
+        known = bars.loc[: rows.window.oos_start]
+        cuts = held_edges.brought(held, rows.window, job.research.folds)
         kept = FoldStore(job.workspace.run / "folds", order.key)
-        trained = crossval.train(development, known, plan, cuts, job.workers, report, kept.finished(), kept.keep)
-        predictions = trained.ensemble.predict(judged.X)
-        score = ensemble.score(predictions.dropna(), trained.ensemble.outcomes)
-        facts = {
-            "window": _window_facts(window, bars, development, judged, warm_up),
-            "edges": [edge.isoformat() for edge in cuts],
-            "folds": trained.folds,
-            "splits": trained.splits,
-            "pooled": trained.pooled,
-            "oos": crossval.skill(judged, predictions, dataset.base_rate(development), job.exits.bars),
-            "choice": trained.choice._asdict(),
-            "features": list(trained.ensemble.features),
-            "companions": companions.of_features(job, trained.ensemble.features),
-            "importance": trained.ensemble.importance(),
-        }
-        bundle_sha256 = _write_bundle(job, trained, facts, development.X, known)
+        trained = _trained(job, rows, known, cuts, kept, report)
+        predictions = trained.ensemble.predict(rows.judged.X)
+        facts = _facts(job, trained, rows, predictions, bars) | {"edges": [edge.isoformat() for edge in cuts]}
+        bundle_sha256 = _write_bundle(job, trained, facts, rows.development.X, known)
         facts |= {"bundle": bundle_sha256}
-        written = _write_training(job, trained, predictions, score, order, facts)
+        written = _write_training(job, trained, predictions, order, facts)
         kept.clear()
         held_edges.record(held, cuts, job.research.folds)
         written += sorted((job.workspace.bundles / bundle_sha256[:16]).iterdir())
@@ -85,27 +82,82 @@ def train(job: Job, report: Report = quiet) -> Done:
     return carried_out(order, job.workspace.receipt("train"), work)
 
 
+def _trained(
+    job: Job, rows: _Rows, known: pd.DataFrame, cuts: pd.DatetimeIndex, kept: FoldStore, report: Report
+) -> crossval.Trained:
+    """Run the walk-forward over `cuts`; folds are kept, and their trials written, as they are judged.
+
+    Raises GateError where a feature alone tells the results of development rows better than is plausible.
+    """
+    research = job.research
+    labelled = rows.development.take(np.flatnonzero(rows.development.labelled))
+    limits = research.max_feature_auc, research.max_feature_ic
+    suspicion.refuse(suspicion.suspects(labelled.X, labelled.y, labelled.r, labelled.w, *limits))
+
+    def keep(judged: Judged) -> None:
+        kept.keep(judged)
+        trial_records.record(job, judged.trials)
+
+    plan = job.plan._replace(research=research.model_copy(update={"folds": len(cuts) - 2}))
+    store = Journals(kept.folder, kept.key)
+    trained = crossval.train(rows.development, known, plan, cuts, job.workers, report, kept.finished(), keep, store)
+    trial_records.record(job, trained.trials)
+    return trained
+
+
+def _facts(
+    job: Job, trained: crossval.Trained, rows: _Rows, predictions: pd.DataFrame, bars: pd.DataFrame
+) -> dict[str, Any]:
+    return {
+        "window": _window_facts(rows, bars),
+        "folds": trained.folds,
+        "splits": trained.splits,
+        "pooled": trained.pooled,
+        "oos": skill(rows.judged, predictions, dataset.base_rate(rows.development), job.exits.bars),
+        "choice": trained.choice._asdict(),
+        "features": list(trained.ensemble.features),
+        "companions": companions.of_features(job, trained.ensemble.features),
+        "importance": trained.ensemble.importance(),
+        "selection": trained.selection,
+        "model": trained.model,
+        "trials": [
+            *(trial for fold in trained.folds for trial in fold["trials"]),
+            *(trial.told() for trial in trained.trials),
+        ],
+    }
+
+
+def _rows(job: Job, bars: pd.DataFrame) -> _Rows:
+    """Return the windows of `bars`, the events that develop and those that are judged, and those left out before.
+
+    Of the features the rows of events are read, and no others. The windows are of bars, whichever are events.
+    """
+    names = tables.column_names(job.workspace.features, tables.FEATURES)
+    columns = [name for name in names if _in_groups(name, job.recipe.groups)]
+    if not columns:
+        raise DataError(f"{job.series.name} has no volume, and recipe {job.research.recipe} asks for nothing else.")
+    features = read_rows(job.workspace.features, tables.FEATURES, sampling.sampled(bars, job.sampling), columns)
+    rows, warm_up = dataset.assemble(features, tables.read_table(job.workspace.labels, tables.LABELS))
+    ts = pd.DatetimeIndex(bars.index)
+    window = dataset.windows(ts[ts >= rows.X.index[0]], job.history_start, job.cut_off, job.research.oos_months)
+    return _Rows(window, dataset.up_to(rows, window), dataset.out_of_sample(rows, window), warm_up)
+
+
 def _in_groups(name: str, groups: list[str]) -> bool:
     return not groups or name.partition("__")[0] in groups
 
 
-def _window_facts(
-    window: dataset.Windows,
-    bars: pd.DataFrame,
-    development: dataset.Dataset,
-    judged: dataset.Dataset,
-    warm_up: int,
-) -> dict[str, Any]:
-    inside = bars.loc[window.start : window.cut_off]
+def _window_facts(rows: _Rows, bars: pd.DataFrame) -> dict[str, Any]:
+    window = rows.window
     return {
         "history_start": window.start.isoformat(),
         "development_end": window.oos_start.isoformat(),
         "oos_start": window.oos_start.isoformat(),
         "cut_off": window.cut_off.isoformat(),
-        "bars": len(inside),
-        "development_rows": int(development.labelled.sum()),
-        "oos_rows": int(judged.labelled.sum()),
-        "warm_up_rows": warm_up,
+        "bars": len(bars.loc[window.start : window.cut_off]),
+        "development_rows": int(rows.development.labelled.sum()),
+        "oos_rows": int(rows.judged.labelled.sum()),
+        "warm_up_rows": rows.warm_up,
     }
 
 
@@ -113,7 +165,8 @@ def _write_bundle(
     job: Job, trained: crossval.Trained, facts: Mapping[str, Any], X: pd.DataFrame, known: pd.DataFrame
 ) -> str:
     """Write the bundle of `trained`, with golden evidence from development rows `X` and bars `known`."""
-    lookback = feature_store.lookback(_groups_of(trained.ensemble.features), job.series.timeframe)
+    looked_back = feature_store.lookback(_groups_of(trained.ensemble.features), job.series.timeframe)
+    lookback = max(looked_back, sampling.bars_needed(job.sampling, job.series.timeframe))
     meta = {
         "schema": bundle.SCHEMA,
         "series": job.series.name,
@@ -126,6 +179,7 @@ def _write_bundle(
         "market": job.instrument.market,
         "hours": hours(job.instrument.market)._asdict(),
         "lookback": lookback,
+        "sampling": sampling.stored(job.sampling),
         "own_groups": own_groups.used(trained.ensemble.features),
         "companions": facts["companions"]["used"],
         "inputs": inputs(job, "bars", "features", "labels"),
@@ -134,7 +188,7 @@ def _write_bundle(
     }
     files = trained.ensemble.to_files()
     others = companions.bars_of(job, meta["companions"])
-    files[golden.FILE] = golden.evidence(trained.ensemble, X, known.iloc[-lookback:], others)
+    files[golden.FILE] = golden.evidence(trained.ensemble, X, known.iloc[-lookback:], others, job.sampling)
     aside = job.workspace.bundles / f".new-{os.getpid()}"
     digest = bundle.write_bundle(aside, files, meta)
     named = job.workspace.bundles / digest[:16]
@@ -154,13 +208,13 @@ def _write_training(
     job: Job,
     trained: crossval.Trained,
     predictions: pd.DataFrame,
-    score: pd.DataFrame,
     order: Order,
     facts: Mapping[str, Any],
 ) -> list[Path]:
     folder, recipe = job.workspace.run, job.research.recipe
     out_of_fold = _predictions_table(trained.predictions, recipe)
     judged = _predictions_table(predictions.assign(fold=0), recipe)
+    score = ensemble.score(predictions, trained.ensemble.outcomes)
     write(folder / "predictions.parquet", out_of_fold, tables.PREDICTIONS, order, {})
     write(folder / "oos_predictions.parquet", judged, tables.PREDICTIONS, order, {"fold": "0 is the final model"})
     write(folder / "score.parquet", score, tables.SCORE, order, {})

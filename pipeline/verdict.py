@@ -13,16 +13,30 @@ from backtest import policy as policies
 from feature_store import own_groups
 from market import durable, tables
 from market.errors import DataError
-from pipeline import answers, causality_record, receipts
+from pipeline import answers, causality_record, receipts, trial_records
 from pipeline.imports import data_warnings
 from pipeline.job import Job
 from pipeline.receipts import Order
 from pipeline.workspace import Workspace
-from registry import bundle, card, gates, ledger, plots, promotion, remedies, runs, tracking
+from registry import (
+    bundle,
+    card,
+    deflation,
+    gates,
+    ledger,
+    plots,
+    promotion,
+    remedies,
+    runs,
+    tracking,
+    trials,
+    tuning_plots,
+)
 from registry.card import Card
 from training.reliability import reliability
 
 _LOOKS_TO_WARN = 4
+_COSTS = ("configurations", "effective_trials", "expected_best_sharpe_200")
 _PROBABILITIES = ["p_down", "p_flat", "p_up"]
 
 
@@ -60,7 +74,7 @@ def _judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int]
     training, traded = _json(folder / "training.json"), _json(folder / "backtest.json")
     trades = tables.read_table(folder / "trades.parquet", tables.TRADES)
     equity = tables.read_table(folder / "equity.parquet", tables.EQUITY)
-    counts = _look(job, training)
+    counts, cost = _look(job, training)
     report("gates", 1, 3)
     judged = gates.judge(
         trades,
@@ -69,9 +83,12 @@ def _judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int]
         {name: float(b) for name, b in job.gates.model_dump().items()},
         job.risk.per_trade,
     )
-    made = _card(job, training, traded, judged, counts, seconds)
+    made = _card(job, training, traded, judged, counts, seconds).model_copy(
+        update={name: getattr(cost, name) for name in _COSTS}
+    )
     report("plots", 2, 3)
     drawn = plots.draw(made, equity, _reliability(job), training["importance"])
+    drawn |= tuning_plots.draw(training["trials"])
     stored = bundle_folder(job.workspace, training["bundle"])
     bundle.read_bundle(stored, training["bundle"])
     files = {path.name: path for path in sorted(stored.iterdir())}
@@ -86,19 +103,21 @@ def _judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int]
     return [folder / "card.json", folder / "card.md"], {"run_id": run_id, "status": made.status}
 
 
-def _look(job: Job, training: Mapping[str, Any]) -> ledger.Counts:
-    """Write the trial and the look into the ledger, and return the counts that include them."""
-    window = training["window"]
-    entry = {
+def _look(job: Job, training: Mapping[str, Any]) -> tuple[ledger.Counts, deflation.Deflation]:
+    """Write the trial and the look into the ledger; return the counts that include them, and what they cost."""
+    home, series, window = job.workspace.home, job.series.name, training["window"]
+    asked = {
         "bars_sha256": _sha256(job.workspace.bars),
         "config_sha256": tables.sha256_of([job.research.model_dump(mode="json"), job.recipe.model_dump(mode="json")]),
         "oos_start": window["oos_start"],
         "cut_off": window["cut_off"],
         "model": training["bundle"],
     }
-    for kind in ("trial", "look"):
-        ledger.record(job.workspace.home, job.series.name, kind, **entry)
-    return ledger.count(job.workspace.home, job.series.name, window["oos_start"], window["cut_off"])
+    trial_records.record_run(job, training, asked)
+    ledger.record(home, series, "look", **asked)
+    entries = ledger.of(home, series)
+    counts = ledger.count_of(entries, window["oos_start"], window["cut_off"])
+    return counts, deflation.measure(entries, trials.kept(home, series))
 
 
 def _card(
@@ -138,7 +157,7 @@ def _card(
         gates=judged,
         oos=traded["metrics"] | {name: value for name, value in training["oos"].items() if "skill" not in name},
         oos_breakdown=traded["breakdown"],
-        folds=[_without(fold, "features", "base_rate", "splits") for fold in training["folds"]],
+        folds=[_without(fold, "features", "base_rate", "splits", "trials") for fold in training["folds"]],
         splits=training["splits"],
         skill={
             "oos": _skill(training["oos"]),
@@ -147,6 +166,8 @@ def _card(
             "out_of_fold_classes": _skill(training["pooled"], "class_skill"),
         },
         features=training["features"],
+        selection=training["selection"],
+        model=training["model"],
         own_groups=own_groups.used(training["features"]),
         companions=training["companions"],
         labels=labelled.facts if labelled else {},

@@ -19,7 +19,8 @@ from market.durable import make_durable
 from market.errors import DataError, UsageError
 
 META, MANIFEST = "meta.json", "MANIFEST.json"
-SCHEMA = 2
+SCHEMA = 3
+READ = (2, SCHEMA)  # a bundle of schema 2 does not say at which bars it is asked, which is at every one
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 

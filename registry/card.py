@@ -22,7 +22,12 @@ class Card(BaseModel):
     and a simulated series must be named as one, or the card cannot be built. In `skill`, `oos` and `out_of_fold` each
     hold `skill`, `low` and `high`; in a fold, `skill_low` above 0 means skill in direction. `own_groups` are the
     owner's feature groups among those used, each with the SHA-256 of its file. `splits` are the audits of every split
-    that training used: rows `test`, `purged`, `embargoed` and `left`, and `leaks`.
+    that training used: rows `test`, `purged`, `embargoed` and `left`, and `leaks`. `selection` says why the features
+    were chosen: `stability` over the folds, the number of `clusters`, and for each of `features` its cluster, what
+    permuting that cluster costs (`permutation`, nats a row), shares of gain and of SHAP, and how many folds chose it.
+    `model` tells how the members were fitted: rounds, parameters that are not their defaults, kinds of calibration.
+    `configurations`, `effective_trials` and `expected_best_sharpe_200` are as in `registry.deflation`, None on older
+    cards.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -60,6 +65,11 @@ class Card(BaseModel):
     own_groups: dict[str, str] = {}
     companions: dict[str, Any] = {}
     splits: list[dict[str, Any]] = []
+    configurations: int | None = None
+    effective_trials: float | None = None
+    expected_best_sharpe_200: float | None = None
+    selection: dict[str, Any] = {}
+    model: dict[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod

@@ -16,13 +16,15 @@ from filelock import FileLock, Timeout
 from backtest.policy import Policy
 from backtest.risk import Risk
 from feature_store import own_groups
+from labels import sampling
+from labels.sampling import EVERY_BAR, Sampling
 from market import settings
 from market.errors import DataError, GateError, UnavailableError, UsageError
 from market.execution import Costs, Exits
 from market.hours import hours
 from registry import alias, golden, known_good
 from registry import record as records
-from registry.bundle import SCHEMA, read_bundle
+from registry.bundle import READ, SCHEMA, read_bundle
 from registry.card import SIMULATED
 from training import ensemble
 from training.ensemble import Ensemble
@@ -36,6 +38,7 @@ Rules = TypeVar("Rules")
 class Bundle(NamedTuple):
     """A model with everything that was judged: its policy, risk, exits, costs, hours and the bars it needs.
 
+    `sampling` says at which bars it was trained and judged (`labels.sampled`): its score means nothing at others.
     `record` is the signed record of its promotion, None where it was loaded without one and so is not for trading.
     `notes` are sentences about what was not checked and about libraries that differ though nothing else does.
     """
@@ -53,13 +56,14 @@ class Bundle(NamedTuple):
     meta: dict[str, Any]
     record: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    sampling: Sampling = EVERY_BAR
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Return `p_down p_flat p_up` for each row of `features`; NaN where a feature is not finite."""
+        """Return `p_down p_flat p_up` for each row of `features`, of events; NaN where a feature is not finite."""
         return self.model.predict(features)
 
     def score(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Return the score table on which `policy` decides."""
+        """Return the score table on which `policy` decides, at the rows of `features`, of events, and at no others."""
         return ensemble.score(self.predict(features), self.model.outcomes)
 
 
@@ -177,8 +181,9 @@ def _of_record(folder: Path, series: str, contents: Contents, record: dict[str, 
 
 def _parsed(where: str, files: Mapping[str, bytes], meta: Mapping[str, Any], sha256: str) -> Bundle:
     """Return the bundle of verified bytes, once this machine has reproduced its golden evidence."""
-    if meta.get("schema") != SCHEMA:
-        raise DataError(f"{where} has schema {meta.get('schema')!r}, this version reads {SCHEMA}: train again.")
+    if meta.get("schema") not in READ:
+        known = " and ".join(map(str, READ))
+        raise DataError(f"{where} has schema {meta.get('schema')!r}, this version reads {known}: train again.")
     differing = _differing(_told(where, lambda: dict(meta["versions"])))
     _check_own_groups(where, meta.get("own_groups", {}))
     evidence = _told(where, lambda: golden.parse(files[golden.FILE]))
@@ -188,6 +193,7 @@ def _parsed(where: str, files: Mapping[str, bytes], meta: Mapping[str, Any], sha
         raise DataError(f"{where}: its golden evidence is of other features than its model: train again.")
     golden.check_predictions(evidence, model, where, differing)
     bundle = _told(where, lambda: _bundle(model, meta, sha256))
+    golden.check_events(evidence, bundle.sampling, where)
     _check_hours(where, meta)
     return bundle._replace(notes=(f"Predictions are identical{differing}.",)) if differing else bundle
 
@@ -229,6 +235,7 @@ def _bundle(model: Ensemble, meta: Mapping[str, Any], sha256: str) -> Bundle:
         market=meta["market"],
         lookback=meta["lookback"],
         meta=dict(meta),
+        sampling=sampling.read(meta["sampling"]) if meta["schema"] == SCHEMA else EVERY_BAR,
     )
 
 

@@ -1,7 +1,8 @@
 """Golden evidence in a bundle: rows and bars with the answers of training, which a machine reproduces before it serves.
 
 256 rows of the development data with their probabilities prove the members and the libraries that run them; the last
-bars before the judged window, with the features of the last of them, prove the feature code.
+bars before the judged window, with the features of the last of them, prove the feature code, and with the events among
+them the rule of sampling.
 """
 
 import json
@@ -14,6 +15,7 @@ import pandas as pd
 import feature_store
 from feature_store.compute import seen
 from feature_store.groups import COMPANIONS
+from labels.sampling import EVERY_BAR, Sampling, sampled
 from market.errors import DataError
 from training.ensemble import PROBABILITIES, Ensemble
 
@@ -24,23 +26,32 @@ _TOLD = 5
 
 
 class Golden(NamedTuple):
-    """Rows (float32) with their probabilities; bars, of companions too, with the features of the last one (float32)."""
+    """Rows (float32) with their probabilities; bars, of companions too, with the features of the last one (float32).
+
+    `events` are those among the bars, by these bars alone.
+    """
 
     rows: pd.DataFrame
     predictions: pd.DataFrame
     bars: pd.DataFrame
     last: pd.Series
     companions: dict[str, pd.DataFrame]
+    events: pd.DatetimeIndex
 
 
 def evidence(
-    model: Ensemble, X: pd.DataFrame, bars: pd.DataFrame, companions: Mapping[str, pd.DataFrame] | None = None
+    model: Ensemble,
+    X: pd.DataFrame,
+    bars: pd.DataFrame,
+    companions: Mapping[str, pd.DataFrame] | None = None,
+    sampling: Sampling = EVERY_BAR,
 ) -> bytes:
     """Return the content of `golden.json`: the same bytes for the same model, development rows and bars.
 
     `X` holds at least the model's features; rows that are not finite are left out. `bars` are as many as the last row
     of the features needs; `companions` are those that the features compare with, of which no more is kept than they
-    see. Raises DataError where no row is finite or the bars are too few.
+    see. The events by `sampling` are kept too where not every bar is one. Raises DataError where no row is finite or
+    the bars are too few.
     """
     features = list(model.features)
     usable = X.loc[np.isfinite(X[features]).all(axis=1), features].astype(np.float32)
@@ -63,32 +74,43 @@ def evidence(
     }
     if beside:
         content["companions"] = {symbol: _plain(frame) for symbol, frame in beside.items()}
+    if sampling != EVERY_BAR:
+        content["events"] = _microseconds(sampled(bars, sampling))
     return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def parse(content: bytes) -> Golden:
     """Return the evidence that `evidence` wrote; raises KeyError, TypeError or ValueError where it is not that."""
     stored: dict[str, Any] = json.loads(content)
-    features = list(stored["features"])
+    features, bars = list(stored["features"]), _frame(stored["bars"])
     return Golden(
         rows=pd.DataFrame(np.array(stored["rows"], dtype=np.float32), columns=features),
         predictions=pd.DataFrame(np.array(stored["probabilities"], dtype=np.float64), columns=list(PROBABILITIES)),
-        bars=_frame(stored["bars"]),
+        bars=bars,
         last=pd.Series(np.array(stored["last"], dtype=np.float32), index=features),
         companions={symbol: _frame(table) for symbol, table in stored.get("companions", {}).items()},
+        events=_stamps(stored["events"]) if "events" in stored else pd.DatetimeIndex(bars.index),
     )
 
 
 def _plain(bars: pd.DataFrame) -> dict[str, list[Any]]:
     """Return bars as plain numbers, `ts` in whole microseconds since 1970 UTC."""
-    ts = pd.DatetimeIndex(bars.index).as_unit("us").asi8.tolist()
-    return {"ts": ts} | {name: bars[name].to_numpy(dtype=np.float64).tolist() for name in _BAR}
+    return {"ts": _microseconds(pd.DatetimeIndex(bars.index))} | {
+        name: bars[name].to_numpy(dtype=np.float64).tolist() for name in _BAR
+    }
 
 
 def _frame(stored: Mapping[str, list[Any]]) -> pd.DataFrame:
     """Return the bars that `_plain` wrote."""
-    ts = pd.to_datetime(np.array(stored["ts"], dtype=np.int64), unit="us", utc=True).as_unit("us").rename("ts")
-    return pd.DataFrame({name: np.array(stored[name], dtype=np.float64) for name in _BAR}, index=ts)
+    return pd.DataFrame({name: np.array(stored[name], dtype=np.float64) for name in _BAR}, index=_stamps(stored["ts"]))
+
+
+def _microseconds(ts: pd.DatetimeIndex) -> list[int]:
+    return ts.as_unit("us").asi8.tolist()
+
+
+def _stamps(microseconds: list[int]) -> pd.DatetimeIndex:
+    return pd.to_datetime(np.array(microseconds, dtype=np.int64), unit="us", utc=True).as_unit("us").rename("ts")
 
 
 def last_features(
@@ -134,6 +156,16 @@ def check_predictions(golden: Golden, model: Ensemble, where: str, versions: str
         raise DataError(
             f"{where}: {apart.sum()} of {len(wanted)} golden rows are predicted otherwise than at training, by up to "
             f"{largest:g}{versions}. Serve with the libraries of training, or train again."
+        )
+
+
+def check_events(golden: Golden, sampling: Sampling, where: str) -> None:
+    """Raise DataError unless the golden bars have here, by `sampling`, exactly the events of training."""
+    here = sampled(golden.bars, sampling)
+    if apart := list(map(str, here.symmetric_difference(golden.events))):
+        raise DataError(
+            f"{where}: {len(apart)} of {len(golden.bars)} golden bars are events ({sampling.told}) either here or at "
+            f"training, not both: {_few(apart)}. Train again with this version."
         )
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from registry.figures import counted
 from registry.gates import GATES, Gate, what_it_would_take
+from registry.markdown_features import why
 from registry.markdown_tables import bullets, figures, grouped, pairs, section, show, table, words
 
 _SKILLS = {
@@ -58,9 +60,10 @@ def to_page(card: Mapping[str, Any]) -> str:
         *(section(f"Out of sample by {by}", grouped(by, rows)) for by, rows in card["oos_breakdown"].items()),
         section("Costs", pairs(card["costs"])),
         section("Rules", pairs({name: card[name] for name in ("exits", "policy", "risk")})),
-        section("Model", pairs({"recipe": card["recipe"], "members": card["members"]})),
+        section("Model", pairs({"recipe": card["recipe"], "members": card["members"]} | _fitted(card["model"]))),
         section("Feature groups of the owner's", pairs(card["own_groups"])),
         section("Companions", _companions(card["companions"])),
+        why(card),
         section(f"Features ({len(card['features'])})", ", ".join(f"`{name}`" for name in card["features"])),
         _provenance(card),
         section("Plots", bullets(f"plots/{name}.png" for name in _PLOTS)),
@@ -74,7 +77,7 @@ def to_headline(card: Mapping[str, Any]) -> list[str]:
     for gate in _gates(card):
         mark = "pass" if gate.passed else "FAIL"
         lines.append(f"{mark}  {GATES[gate.name].title:<18} {_got(gate):>14}  {_wanted(gate):<9} {_lacks(gate, card)}")
-    lines += ["", *(f"{what}: {text}" for what, text in _skill(card).items()), _counted(card)]
+    lines += ["", *(f"{what}: {text}" for what, text in _skill(card).items()), trials_line(card)]
     if card["warnings"]:
         lines.append(f"Data warnings: {len(card['warnings'])}; they are on the card.")
     if card["remedies"]:
@@ -151,7 +154,7 @@ def _remedies(card: Mapping[str, Any]) -> str:
 
 def _honesty(card: Mapping[str, Any]) -> str:
     lines = [f"{what}: {text}." for what, text in _skill(card).items()]
-    return section("Skill, trials and looks", f"{bullets([*lines, _counted(card)])}\n\n{_SKILL_EXPLAINED}")
+    return section("Skill, trials and looks", f"{bullets([*lines, trials_line(card)])}\n\n{_SKILL_EXPLAINED}")
 
 
 def _skill(card: Mapping[str, Any]) -> dict[str, str]:
@@ -170,9 +173,15 @@ def _skill_text(value: Any) -> str:
     return show("skill", value)
 
 
-def _counted(card: Mapping[str, Any]) -> str:
-    looks = f"{card['looks']} look{'s' * (card['looks'] != 1)} at this out-of-sample window"
-    return f"{card['trials']} trial{'s' * (card['trials'] != 1)} of this series so far, {looks}"
+def trials_line(card: Mapping[str, Any]) -> str:
+    """Return the trials and looks of a card in one line; what they cost is on cards that know it."""
+    looks = f"{counted(card['looks'], 'look')} at this out-of-sample window"
+    tried = counted(card["trials"], "trial")
+    if card["effective_trials"] is None:
+        return f"{tried} of this series so far, {looks}"
+    worth = f"{counted(card['configurations'], 'configuration')}, worth {card['effective_trials']:,.1f} independent"
+    luck = f"Sharpe per trade of {card['expected_best_sharpe_200']:.2f} over 200 trades"
+    return f"{tried} of this series so far ({worth}): luck alone shows a {luck}; {looks}"
 
 
 def _folds(folds: Sequence[Mapping[str, Any]]) -> str:
@@ -183,6 +192,12 @@ def _folds(folds: Sequence[Mapping[str, Any]]) -> str:
         cells = {_FOLD_COLUMNS[name]: show(name, fold.get(name)) for name in known}
         rows.append(cells | ({"Judged on": period} if "test_start" in fold else {}))
     return table(rows)
+
+
+def _fitted(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the members were fitted, each under its name; parameters only of those that have some of their own."""
+    parameters = {f"parameters of {name}": given for name, given in model.get("parameters", {}).items() if given}
+    return {name: told for name, told in model.items() if name != "parameters"} | parameters
 
 
 def _forecasts(folds: Sequence[Mapping[str, Any]]) -> str:

@@ -157,9 +157,14 @@ def calibration_curve(card: Card, calibration: pd.DataFrame | None) -> bytes:
 
 
 def feature_importance(card: Card, importance: Mapping[str, float] | None) -> bytes:
-    """Draw the most important features, the largest on top, as shares of the sum over all."""
-    title = f"{card.series}: the {TOP_FEATURES} most important features"
-    weights = {name: value for name, value in (importance or {}).items() if value > 0}
+    """Draw the most important features, the largest on top, as shares of the sum over all.
+
+    They are those that move the scores most (SHAP) where the card knows it, else those of `importance`.
+    """
+    moving = {name: one["shap"] for name, one in card.selection.get("features", {}).items()}
+    most = "features that move it most" if moving else "most important features"
+    title = f"{card.series}: the {TOP_FEATURES} {most}"
+    weights = {name: value for name, value in (moving or importance or {}).items() if value > 0}
     if not weights:
         return _nothing(title, "No feature has any importance.")
     total = sum(weights.values())

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from labels import time_decay
 from market.errors import DataError
 
 
@@ -78,6 +79,14 @@ def assemble(features: pd.DataFrame, labels: pd.DataFrame) -> tuple[Dataset, int
     w = np.where(has_label, aligned["weight"], 0.0)
     r = aligned[["r_long", "r_short"]].to_numpy(dtype=np.float64)
     return Dataset(X, y, w, t1.rename("t1"), r), warm_up
+
+
+def aged(data: Dataset, oldest: float) -> Dataset:
+    """Return `data` with weights that fade with age, from 1 for its newest label to `oldest`; see `labels.time_decay`.
+
+    Age is counted in uniqueness gathered since, so that overlapping labels age as one. 1 leaves the weights alone.
+    """
+    return data if oldest == 1.0 else data._replace(w=data.w * time_decay(data.w, oldest))
 
 
 def base_rate(data: Dataset) -> np.ndarray:

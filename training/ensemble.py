@@ -64,7 +64,7 @@ class Ensemble(NamedTuple):
         described = {
             "features": self.features,
             "weights": self.weights,
-            "calibrations": self.calibrations,
+            "calibrations": {name: calibration.told(one) for name, one in self.calibrations.items()},
             "outcomes": self.outcomes._asdict(),
         }
         files = {MEMBERS[name].file: member.to_bytes() for name, member in self.members.items()}
@@ -80,7 +80,7 @@ class Ensemble(NamedTuple):
 def from_files(files: dict[str, bytes]) -> Ensemble:
     """Return the ensemble that `to_files` wrote; the bytes must have been verified before they get here."""
     described = json.loads(files[_ENSEMBLE_FILE])
-    calibrations = {name: Calibration(*values) for name, values in described["calibrations"].items()}
+    calibrations = {name: calibration.read(stored) for name, stored in described["calibrations"].items()}
     weights = described["weights"]
     return Ensemble(
         features=tuple(described["features"]),

@@ -1,7 +1,7 @@
 """One fold: everything that is fitted, fitted on its training part alone.
 
-Inside the training part a purged last share stops the boosting early, and purged k-folds choose features, calibrate and
-set thresholds. The members that predict the judged block are then fitted on all training rows.
+Inside the training part a purged last share stops the boosting early, and purged k-folds choose features, tune,
+calibrate and set thresholds. The members that predict the judged block are then fitted on all training rows.
 """
 
 from collections.abc import Sequence
@@ -11,58 +11,83 @@ import numpy as np
 import pandas as pd
 
 from market.errors import DataError
-from market.settings import Recipe, Research
-from training import calibration, ensemble, parts, selection, thresholds
-from training.dataset import Dataset
+from training import calibration, ensemble, inner, parts, thresholds, tuning
+from training.calibration import Calibration
+from training.dataset import Dataset, aged
 from training.ensemble import Ensemble
-from training.members import MEMBERS, Fitted, Sample
+from training.inner import Inner
+from training.journals import Journals
 from training.parts import Part
-from training.thresholds import Choice, Venue
-
-
-class Plan(NamedTuple):
-    """What training does: the recipe, the validation settings and where is traded."""
-
-    recipe: Recipe
-    research: Research
-    venue: Venue
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """Return the weight of each member."""
-        return {str(name): weight for name, weight in self.recipe.members.items()}
+from training.plan import Plan
+from training.thresholds import Choice
+from training.trials import Trial
 
 
 class FittedFold(NamedTuple):
-    """A fitted ensemble, its thresholds, the rounds that its members took and the inner splits."""
+    """A fitted ensemble, its thresholds, the rounds that its members took, the inner splits, and trials of tuning."""
 
     ensemble: Ensemble
     choice: Choice
     rounds: dict[str, int]
     splits: list[Part]
+    trials: list[Trial]
 
 
-def fit(train: Dataset, bars: pd.DataFrame, plan: Plan, blocks: float) -> FittedFold:
+def fit(
+    train: Dataset, bars: pd.DataFrame, plan: Plan, blocks: float, name: str = "fold", store: Journals | None = None
+) -> FittedFold:
     """Fit an ensemble with its thresholds on `train`; `bars` (all up to the end of training) are what it may know.
 
-    `blocks` is how many judged-block lengths the training part spans.
+    `blocks` is how many judged-block lengths the training part spans, `name` what it is called; `store` keeps trials of
+    tuning.
     """
-    seed = plan.research.seed
-    inner = parts.inner(train, bars, plan.research)
+    train = aged(train, plan.research.oldest_weight)
+    explored = [inner.explore(train, part, bars, plan) for part in parts.inner(train, bars, plan.research)]
     held_out = parts.holdout(train, bars, plan.research)
-    importance, rounds, raw = _inner_predictions(train, inner, held_out, plan)
-    chosen = selection.select(train.X.to_numpy(), list(train.X), importance, plan.recipe.features)
-    members = {name: _fit_member(name, train, chosen, taken, seed) for name, taken in rounds.items()}
+    splits = [split for one in explored for split in one.splits]
+    parameters, trials = plan.parameters, list[Trial]()
+    if plan.tuning.on:
+        tuned = tune(train, explored, bars, plan, name, blocks, store)
+        parameters, trials, splits = parameters | tuned.parameters, tuned.trials, splits + tuned.splits
+    # The last inner fold's features were chosen without the tail that stops the boosting.
+    rounds = inner.rounds(train, held_out, explored[-1].features, parameters, plan)
+    raw = inner.predictions(train, explored, rounds, parameters, plan)
+    features = inner.choose(train, explored, plan).features
+    members = {
+        name: inner.fit_member(name, train, features, taken, parameters[name], plan) for name, taken in rounds.items()
+    }
     judged = np.isfinite(next(iter(raw.values()))[:, 0])
     if not judged.any():
         raise DataError(f"None of {len(train.y)} training rows has all of the chosen features: import more history.")
-    calibrations = {name: calibration.fit(p[judged], train.y[judged], train.w[judged]) for name, p in raw.items()}
+    raw = {name: p[judged] for name, p in raw.items()}
+    calibrations = calibrated(raw, train.take(judged), _within(judged, [one.part for one in explored]))
     paid = ensemble.outcomes(train.y, train.r, train.w)
-    model = Ensemble(tuple(chosen), members, plan.weights, calibrations, paid)
-    voted = ensemble.vote({name: p[judged] for name, p in raw.items()}, model.weights, calibrations)
+    model = Ensemble(tuple(features), members, plan.weights, calibrations, paid)
+    voted = ensemble.vote(raw, model.weights, calibrations)
     predictions = pd.DataFrame(voted, columns=list(ensemble.PROBABILITIES), index=train.X.index[judged])
     choice = choose(predictions, paid, bars, plan, blocks)
-    return FittedFold(model, choice, rounds, [*inner, held_out])
+    return FittedFold(model, choice, rounds, [*splits, held_out], trials)
+
+
+def tune(
+    train: Dataset,
+    explored: Sequence[Inner],
+    bars: pd.DataFrame,
+    plan: Plan,
+    name: str,
+    blocks: float,
+    store: Journals | None,
+) -> tuning.Tuned:
+    """Search the parameters of the members on the inner folds of `train`."""
+    splits, features = [one.part for one in explored], [one.features for one in explored]
+    return tuning.tune(train, splits, features, bars, plan, name, blocks=blocks, store=store)
+
+
+def calibrated(
+    raw: dict[str, np.ndarray], rows: Dataset, folds: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> dict[str, Calibration]:
+    """Return the calibration of each member's raw out-of-fold probabilities of `rows` that the `folds` prefer."""
+    return {name: calibration.choose(p, rows.y, rows.w, folds) for name, p in raw.items()}
 
 
 def choose(predictions: pd.DataFrame, paid: ensemble.Outcomes, bars: pd.DataFrame, plan: Plan, blocks: float) -> Choice:
@@ -74,51 +99,7 @@ def choose(predictions: pd.DataFrame, paid: ensemble.Outcomes, bars: pd.DataFram
     return thresholds.given(known, score, plan.venue, plan.recipe.thresholds.long, plan.recipe.thresholds.short)
 
 
-def gains_of(train: Dataset, inner: Sequence[Part], plan: Plan) -> np.ndarray:
-    """Return the importance of every feature, averaged over the purged inner folds of `train`."""
-    return selection.average([selection.gains(sample_of(train.take(part.train)), plan.research.seed) for part in inner])
-
-
-def fit_member(name: str, train: Dataset, features: list[str], rounds: int, seed: int) -> bytes:
-    """Return the native file of the member `name` fitted on all rows of `train` for `rounds`."""
-    return _fit_member(name, train, features, rounds, seed).to_bytes()
-
-
-def sample_of(data: Dataset, features: list[str] | None = None) -> Sample:
-    """Return labelled rows as a sample: weights are uniqueness, evened out over the classes."""
-    X = selection.columns(data.X, list(data.X) if features is None else features)
-    w = data.w / data.w.mean()
-    for label in (-1, 0, 1):
-        rows = data.y == label
-        if rows.any():
-            w[rows] *= w.sum() / (3.0 * w[rows].sum())
-    return Sample(X, data.y, w)
-
-
-def _fit_member(name: str, train: Dataset, features: list[str], rounds: int, seed: int) -> Fitted:
-    return MEMBERS[name].fit(sample_of(train, features), held_out=None, rounds=rounds, seed=seed)
-
-
-def _inner_predictions(
-    train: Dataset, inner: Sequence[Part], held_out: Part, plan: Plan
-) -> tuple[np.ndarray, dict[str, int], dict[str, np.ndarray]]:
-    """Return importance, rounds by member, and each member's raw out-of-fold probabilities on `train`."""
-    seed = plan.research.seed
-    scouts = [selection.gains(sample_of(train.take(part.train)), seed) for part in inner]
-    names, matrix = list(train.X), train.X.to_numpy()
-    rounds = _rounds(train, held_out, plan, scouts[-1])  # the last scout saw nothing of the tail
-    raw = {name: np.full((len(train.y), 3), np.nan) for name in rounds}
-    for part, scout in zip(inner, scouts, strict=True):
-        chosen = selection.select(matrix[part.train], names, scout, plan.recipe.features)
-        learn, X = train.take(part.train), selection.columns(train.X.iloc[part.test], chosen)
-        for name in rounds:
-            raw[name][part.test] = ensemble.predicted(_fit_member(name, learn, chosen, rounds[name], seed), X)
-    return selection.average(scouts), rounds, raw
-
-
-def _rounds(train: Dataset, held_out: Part, plan: Plan, importance: np.ndarray) -> dict[str, int]:
-    """Return how many rounds each member takes until the purged tail of `train` gets no better."""
-    early, seed = held_out.train, plan.research.seed
-    chosen = selection.select(train.X.to_numpy()[early], list(train.X), importance, plan.recipe.features)
-    learn, watch = sample_of(train.take(early), chosen), sample_of(train.take(held_out.test), chosen)
-    return {name: MEMBERS[name].fit(learn, held_out=watch, rounds=None, seed=seed).rounds for name in plan.weights}
+def _within(mask: np.ndarray, splits: Sequence[Part]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the positions that train and test in each split, counted among the rows under `mask`."""
+    position = np.cumsum(mask) - 1
+    return [(position[one.train[mask[one.train]]], position[one.test[mask[one.test]]]) for one in splits]

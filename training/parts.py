@@ -74,3 +74,14 @@ def _parts(kind: str, name: str, splitter: PurgedSplitter, data: Dataset, bars: 
     ]
     refuse_leaks({part.name: part.audit for part in parts})
     return parts
+
+
+def watched(train: Dataset, bars: pd.DataFrame, research: Research) -> Part:
+    """Return the purged tail of an inner fold's training rows on which a scout of features is watched."""
+    return holdout(train, bars, research)._replace(kind="scout of features", name="scout of features")
+
+
+def pooled(rows: Dataset, bars: pd.DataFrame, research: Research) -> list[Part]:
+    """Return the purged folds of all out-of-fold predictions by which the final calibration is chosen."""
+    splitter = PurgedKFold(research.inner_folds, research.purge, research.embargo)
+    return _parts("calibration", f"calibration fold {{}} of {research.inner_folds}", splitter, rows, bars)

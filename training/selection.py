@@ -1,64 +1,83 @@
 """Feature selection, fitted on the rows it is given and nothing else: what matters, without near-duplicates."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
-from training.members import LightGBM, Sample, shares
+from training.members import shares
+from training.scout import Scout
+from training.stability import folds_choosing, stability
 
-_ROUNDS = 40
-_LEARNING_RATE = 0.1
 _DUPLICATE = 0.95
-_SCOUTED_ROWS = 30_000
-_CORRELATED_ROWS = 10_000
 
 
-class _Scout(LightGBM):
-    parameters = LightGBM.parameters | {"learning_rate": _LEARNING_RATE, "feature_fraction": 0.3}
+def choose(
+    names: Sequence[str], scouts: Sequence[Scout], clusters: np.ndarray, correlation: np.ndarray, count: int
+) -> list[str]:
+    """Return up to `count` of `names` by falling credit, leaving out near-duplicates of what is already chosen.
 
-
-def gains(sample: Sample, seed: int) -> np.ndarray:
-    """Return each feature's share of the gain of a small boosted model on every k-th row of `sample`.
-
-    Neighbouring labels overlap, so that thinning rows loses little; every feature is drawn often.
+    `clusters` and `correlation` are those of `training.clusters` for the columns called `names`; what the `scouts`
+    found is averaged. Features whose |ρ| exceeds 0.95 are never chosen together. Features that no scout used are left
+    out unless there are no others. Ties are broken by name, so that the choice is deterministic.
     """
-    step = max(len(sample.y) // _SCOUTED_ROWS, 1)
-    thinned = Sample(np.ascontiguousarray(sample.X[::step]), sample.y[::step], sample.w[::step])
-    return _Scout().fit(thinned, held_out=None, rounds=_ROUNDS, seed=seed).importance()
-
-
-def select(X: np.ndarray, names: list[str], importance: np.ndarray, count: int) -> list[str]:
-    """Return up to `count` names by falling importance, leaving out near-duplicates of what is already chosen.
-
-    Two features are near-duplicates where their rank correlation on thinned rows exceeds 0.95 in size. Ties are
-    broken by name, so that the choice is deterministic; features without any importance are left out unless nothing
-    else is there.
-    """
-    correlation = _rank_correlation(X[:: max(len(X) // _CORRELATED_ROWS, 1)])
-    order = sorted(range(len(names)), key=lambda i: (-importance[i], names[i]))
-    useful = [i for i in order if importance[i] > 0] or order
+    given = credit(scouts, clusters)
+    order = sorted(range(len(names)), key=lambda i: (-given[i], names[i]))
     chosen: list[int] = []
-    for i in useful:
+    for i in [i for i in order if given[i] > 0.0] or order:
         if len(chosen) == count:
             break
-        if not chosen or np.abs(correlation[i, chosen]).max() <= _DUPLICATE:
+        if not (np.abs(correlation[i, chosen]) > _DUPLICATE).any():
             chosen.append(i)
     return [names[i] for i in chosen]
 
 
-def average(importances: list[np.ndarray]) -> np.ndarray:
-    """Return the mean of importances, as shares."""
-    return shares(np.mean(importances, axis=0))
+def credit(scouts: Sequence[Scout], clusters: np.ndarray) -> np.ndarray:
+    """Return what each feature is worth (float64, ≥ 0): its share of the gain plus its share of what held unseen.
+
+    Gain tells features of a cluster apart, but is of rows that were learnt and flatters what has many values;
+    permutation importance is of rows that were not, but is noisy and that of a whole cluster. So each cluster's, if
+    above 0, is shared out among its features by their gain, and both kinds count half. Each alone, or a turn for every
+    cluster, chose worse on some market: docs/selection.md has the figures.
+    """
+    gain, permutation = _means(scouts)
+    of_cluster = np.bincount(clusters, weights=gain)[clusters]
+    within = np.divide(gain, of_cluster, out=np.zeros_like(gain), where=of_cluster > 0.0)
+    return shares(gain) + shares(np.maximum(permutation, 0.0) * within)
 
 
-def _rank_correlation(X: np.ndarray) -> np.ndarray:
-    ranks = np.where(np.isnan(X), np.nan, rankdata(X, axis=0, nan_policy="omit"))
-    known = np.maximum(np.isfinite(ranks).sum(axis=0), 1)
-    ranks = np.nan_to_num(ranks - np.nansum(ranks, axis=0) / known, nan=0.0)
-    scale = np.sqrt((ranks**2).sum(axis=0))
-    scale[scale == 0.0] = np.inf
-    ranks /= scale
-    return ranks.T @ ranks
+def described(
+    chosen: Sequence[str],
+    names: Sequence[str],
+    scouts: Sequence[Scout],
+    clusters: np.ndarray,
+    shap: np.ndarray,
+    by_fold: Sequence[Sequence[str]],
+) -> dict[str, Any]:
+    """Return why `chosen` were chosen from `names`, as JSON values; `shap` has a share for each of them, in order.
+
+    `stability` is that of the choices of the folds, `clusters` the number of clusters; of each feature its cluster,
+    its mean `permutation` importance and `gain`, `shap` and how many folds chose it.
+    """
+    gain, permutation = _means(scouts)
+    counts, at = folds_choosing(by_fold), {name: i for i, name in enumerate(names)}
+    features = {
+        name: {
+            "cluster": int(clusters[at[name]]),
+            "permutation": float(permutation[at[name]]),
+            "gain": float(gain[at[name]]),
+            "shap": float(share),
+            "folds": counts.get(name, 0),
+        }
+        for name, share in zip(chosen, shap, strict=True)
+    }
+    return {"stability": stability(by_fold, len(names)), "clusters": len(np.unique(clusters)), "features": features}
+
+
+def _means(scouts: Sequence[Scout]) -> tuple[np.ndarray, np.ndarray]:
+    """Return gain and permutation importance, averaged over `scouts`."""
+    return np.mean([one.gain for one in scouts], axis=0), np.mean([one.permutation for one in scouts], axis=0)
 
 
 def columns(X: pd.DataFrame, names: list[str]) -> np.ndarray:

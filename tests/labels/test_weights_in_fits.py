@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from tests.training.worlds import rows_of, small_bars, small_plan
-from training import calibration, ensemble, fold, selection
-from training.dataset import Dataset
+from training import calibration, ensemble, fold, inner
+from training.dataset import Dataset, aged
 from training.members import MEMBERS
+from training.samples import sample_of
+from training.scout import scout
 
 Weigh = Callable[[Dataset, np.ndarray], Dataset]
 
@@ -39,7 +41,7 @@ def data() -> Dataset:
 def probabilities(name: str) -> Callable[[Dataset], np.ndarray]:
     def fitted(data: Dataset) -> np.ndarray:
         X = np.ascontiguousarray(data.X.to_numpy(), dtype=np.float32)
-        return MEMBERS[name].load(fold.fit_member(name, data, list(data.X), 20, 0)).predict(X)
+        return inner.fit_member(name, data, list(data.X), 20, {}, small_plan()).predict(X)
 
     return fitted
 
@@ -49,8 +51,14 @@ def calibrations(data: Dataset) -> np.ndarray:
     return calibration.calibrated(p, calibration.fit(p, data.y, data.w))
 
 
+def scouted(data: Dataset) -> np.ndarray:
+    early, late = (sample_of(data.take(rows)) for rows in (np.arange(1400), np.arange(1400, 2000)))
+    found = scout(early, late, np.arange(data.X.shape[1]), 0)
+    return np.concatenate([found.gain, found.permutation])
+
+
 FITTED = {name: probabilities(name) for name in MEMBERS} | {
-    "the choice of features": lambda data: selection.gains(fold.sample_of(data), 0),
+    "the choice of features": scouted,
     "calibration": calibrations,
     "what outcomes have paid": lambda data: np.array(ensemble.outcomes(data.y, data.r, data.w)),
 }
@@ -62,3 +70,18 @@ def test_what_has_no_weight_teaches_nothing_and_what_has_little_something(fitted
     np.testing.assert_allclose(once, again, rtol=0.0, atol=1e-6)
     once, again = (fitted(one) for one in two_tales(data, heard_faintly))
     assert np.abs(np.asarray(once) - again).max() > 1e-4
+
+
+def test_weights_fade_with_age_where_the_settings_say_so(data):
+    plan = small_plan()
+    faded = aged(data, 0.25)
+    assert faded.w[-1] == data.w[-1]
+    assert 0.25 < faded.w[0] / data.w[0] < 0.26
+    assert (np.diff(faded.w / data.w) >= 0.0).all()
+    assert aged(data, 1.0) is data
+    bars = small_bars()
+    bars = bars.loc[: data.t1.max()]
+    fading = plan._replace(research=plan.research.model_copy(update={"oldest_weight": 0.25}))
+    even, late = (fold.fit(data, bars, one, 1.0).ensemble for one in (plan, fading))
+    assert late.outcomes == ensemble.outcomes(data.y, data.r, faded.w) != even.outcomes
+    assert late.to_files() != even.to_files()

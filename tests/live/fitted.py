@@ -8,6 +8,7 @@ import pandas as pd
 import feature_store
 import labels
 from backtest import Policy, Risk
+from labels import EVERY_BAR, Sampling
 from market.execution import Exits
 from market.instruments import instrument
 from registry.champion import Bundle
@@ -26,15 +27,16 @@ def bundle(
     rounds: int = 100,
     groups: Sequence[str] | None = None,
     companions: Mapping[str, pd.DataFrame] | None = None,
+    sampling: Sampling = EVERY_BAR,
 ) -> Bundle:
-    """Return a model fitted on `bars`, on `count` features spread over `groups` (0: every one; None: all groups).
+    """Return a model fitted on the events of `bars`, on `count` features of `groups` (0: every one; None: all groups).
 
     What outcomes are said to pay is made up, so that it trades whatever it believes, and no limit of a day stops it.
     """
     table = feature_store.compute(bars, groups, companions=companions).dropna()
     names = list(table.columns) if count == 0 else list(table.columns[:: table.shape[1] // count][:count])
     exits, costs = Exits(1.4, 1.0, 50), instrument("XAUUSD").costs
-    made = labels.triple_barrier(bars, exits, costs, market="metal")
+    made = labels.triple_barrier(bars, exits, costs, labels.sampled(bars, sampling), "metal")
     rows = table.index.intersection(made.index)
     X = np.ascontiguousarray(table.loc[rows, names].to_numpy())
     sample = Sample(X, made.loc[rows, "y"].to_numpy(), np.ones(len(rows)))
@@ -53,4 +55,5 @@ def bundle(
         market="metal",
         lookback=feature_store.lookback(groups),
         meta={"window": {"cut_off": rows[-1].isoformat()}, "companions": {symbol: {} for symbol in companions or {}}},
+        sampling=sampling,
     )

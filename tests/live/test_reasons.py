@@ -57,6 +57,7 @@ def test_a_market_too_calm_and_one_not_known_are_told_apart(volatility, told):
 
 def test_the_numbers_of_reasons_are_those_of_old_journals():
     assert REFUSALS[9] == "cooldown" and REFUSALS.index("positions") == 17 and REFUSALS.index("volatility") == 18
+    assert REFUSALS.index("not_an_event") == 19
 
 
 def test_a_model_that_does_not_trade_says_so():

@@ -60,6 +60,10 @@ def looks(assay: CommandLine) -> list[ledger.Entry]:
     return [entry for entry in ledger.read(assay.home).entries if entry.kind == "look"]
 
 
+def trials(assay: CommandLine) -> list[ledger.Entry]:
+    return [entry for entry in ledger.read(assay.home).entries if entry.kind == "trial"]
+
+
 @pytest.fixture
 def ruled(gold: CommandLine) -> CommandLine:
     """Return a home with bars, and beside it the scores of a crossover."""
@@ -493,3 +497,17 @@ def test_an_altered_bundle_is_refused(judged, tmp_path):
     altered.write_bytes(altered.read_bytes().replace(b"7", b"8", 1))
     ended = assay("backtest", SERIES)
     assert (ended.code, "altered" in ended.err) == (4, True)
+
+
+def test_a_run_is_a_trial_again_on_bars_outside_of_its_own_window(judged, tmp_path):
+    shutil.copytree(judged.assay.folder, tmp_path / "copy")
+    assay = CommandLine(tmp_path / "copy")
+    ledger.ledger_path(assay.home).unlink(missing_ok=True)
+    for days in ([], ["--from", "2024-01-28", "--to", "2024-02-01"]):
+        answer(assay, *days)
+        assert trials(assay) == []
+    for counts, first, end in ((1, "01-10", "01-20"), (1, "01-10", "01-20"), (2, "01-30", "02-06")):
+        told = answer(assay, "--from", f"2024-{first}", "--to", f"2024-{end}")
+        assert len(trials(assay)) == counts
+    last = trials(assay)[-1]
+    assert (last.part, last.run_id, last.value) == ("run", RUN, told["figures"]["sharpe_per_trade"])

@@ -44,7 +44,7 @@ def test_no_verb_at_all_shows_the_help_and_exits_2(assay):
 
 def test_config_shows_each_effective_value_and_where_it_comes_from(assay):
     shown = answer(assay, "config", "show", SERIES)
-    assert set(shown) == {"research", "labels", "policy", "live"}
+    assert set(shown) == {"research", "labels", "policy", "live", "tuning"}
     assert shown["labels"]["bars"] == {"value": 50, "origin": "config/labels.toml [default]"}
     assert "take_profit" in assay("config", "show", SERIES).out
 

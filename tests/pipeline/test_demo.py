@@ -111,7 +111,8 @@ def test_both_markets_are_the_same_but_for_the_edge_and_go_on_past_the_cut_off()
 def test_the_demo_changes_no_gate_cost_or_barrier(shown):
     work = planted.prepare(shown.planted)
     assert work.gates == settings.gates()
-    assert work.exits == type(work.exits)(**settings.labels("XAUUSD", "15T").model_dump())
+    assert work.labels == settings.labels("XAUUSD", "15T")
+    assert (work.exits, work.sampling) == ((1.4, 1.0, 50, 14), (None, 14))
     assert work.instrument == instruments.instrument("XAUUSD")
     assert work.workspace.bars.is_relative_to(shown.planted)
 

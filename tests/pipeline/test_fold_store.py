@@ -6,6 +6,7 @@ import pytest
 from pipeline.fold_store import FoldStore
 from tests.training.worlds import rows_of, small_bars, small_plan
 from training import crossval, edges
+from training.judging import Judged
 
 
 def test_a_training_interrupted_after_one_fold_resumes_to_the_same_bytes(tmp_path):
@@ -15,7 +16,7 @@ def test_a_training_interrupted_after_one_fold_resumes_to_the_same_bytes(tmp_pat
     store = FoldStore(tmp_path / "folds", "this training")
     judged: list[int] = []
 
-    def keep_and_stop(one: crossval.Judged) -> None:
+    def keep_and_stop(one: Judged) -> None:
         store.keep(one)
         raise KeyboardInterrupt
 

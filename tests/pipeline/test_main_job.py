@@ -18,7 +18,7 @@ from live.session import held
 from market import simulated, tables
 from market.errors import DataError, GateError, UnavailableError, UsageError
 from pipeline import cli, parity
-from registry import bundle, load_champion, promotion, runs, tracking
+from registry import bundle, load_champion, promotion, runs, tracking, trials
 from training import ensemble
 
 SERIES = "XAUUSD_15T"
@@ -35,6 +35,9 @@ class World:
         self.replace("research", "folds = 10 ", "folds = 5 ")
         self.replace("research", "cut_off = 2025-10-22", "cut_off = 2020-03-01")
         self.replace("recipes", "features = 50", "features = 20")
+        if edge:  # the planted edge is no secret to a feature, and far beyond any real one
+            self.replace("research", "max_feature_auc = 0.60 ", "max_feature_auc = 0.95 ")
+            self.replace("research", "max_feature_ic = 0.16 ", "max_feature_ic = 0.80 ")
         bars = simulated.simulate("XAUUSD", "15T", "2019-01-02", "2020-03-21", edge=edge, seed=1)
         self.file = folder / "bars.csv"
         bars.reset_index().rename(columns={"ts": "time"}).to_csv(self.file, index=False)
@@ -139,7 +142,8 @@ def test_the_card_audits_every_split_that_training_used(ready):
     told = json.loads((ready.home / "runs" / SERIES / "card.json").read_text())
     kinds = [one["kind"] for one in told["splits"]]
     counts = {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
-    assert counts == {"walk-forward": 5, "inner fold": 5 * 3 + 3, "early stopping": 5, "final model": 1}
+    inside = {"inner fold": 5 * 3 + 3, "scout of features": 5 * 3 + 3, "early stopping": 5}
+    assert counts == {"walk-forward": 5, "final model": 1, "calibration": 3} | inside
     assert {one["leaks"] for one in told["splits"]} == {told["validation"]["leaks"]} == {0}
     assert told["validation"]["splits"] == len(told["splits"])
     assert all(one["embargoed"] > 0 and one["left"] > 0 for one in told["splits"])
@@ -226,6 +230,20 @@ def test_a_market_without_edge_is_failed_and_stays_a_run(failed, capsys):
     artifacts = list((failed.home / "mlartifacts").rglob("card.md"))
     assert len(artifacts) == 1
     assert "FAILED" in artifacts[0].read_text().splitlines()[0]
+
+
+def test_the_run_is_a_trial_with_its_days_out_of_fold_and_the_card_tells_its_cost(failed, capsys):
+    told = answer(failed, capsys, "ledger", SERIES)
+    assert (told["trials"], told["configurations"], told["compared"], told["looks"]) == (1, 1, 1, 1)
+    assert (told["effective_trials"], told["expected_best_z"], told["warnings"]) == (1.0, 0.0, [])
+    trial = next(entry for entry in told["entries"] if entry["kind"] == "trial")
+    training = json.loads((failed.home / "runs" / SERIES / "training.json").read_text())
+    assert (trial["part"], trial["value"]) == ("run", training["pooled"]["skill"])
+    days = trials.matrix(failed.home, SERIES)[trial["name"]]
+    predictions = tables.read_table(failed.home / "runs" / SERIES / "predictions.parquet", tables.PREDICTIONS)
+    assert days.index[0] == predictions.index[0].normalize() and days.index[-1] <= predictions.index[-1]
+    page = (failed.home / "runs" / SERIES / "card.md").read_text()
+    assert "1 trial of this series so far (1 configuration, worth 1.0 independent): luck alone shows" in page
 
 
 def test_changing_the_barriers_reruns_labels_and_what_follows_but_not_features(failed, capsys):

@@ -52,6 +52,7 @@ def make_bundle() -> Made:
     lookback = feature_store.lookback(GROUPS)
     meta = {
         "schema": SCHEMA,
+        "sampling": {"rule": "every_bar"},
         "series": GOLD,
         "recipe": "ensemble",
         "features": names,

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import registry
+from labels.sampling import EVERY_BAR, Sampling, sampled, stored
 from market.durable import write_json
 from market.errors import AssayError, DataError, GateError, UnavailableError, UsageError
 from registry import alias, champion, golden, known_good, promotion, signing, tracking
@@ -254,7 +255,16 @@ def evidence(made: Made, **changes: Any) -> dict[str, bytes]:
 
 
 REFUSED_BUNDLES = {
-    "schema 1": (lambda made: ({}, {"schema": 1}), "has schema 1, this version reads 2: train again"),
+    "schema 1": (lambda made: ({}, {"schema": 1}), "has schema 1, this version reads 2 and 3: train again"),
+    "schema 3 without a rule": (lambda made: ({}, {"sampling": None}), "not a bundle .*TypeError"),
+    "a rule of a later version": (
+        lambda made: ({}, {"sampling": {"rule": "volume_bars"}}),
+        "not a bundle .*'volume_bars': this version knows every_bar and daily_cusum",
+    ),
+    "a rule that finds other events": (
+        lambda made: ({}, {"sampling": {"rule": "daily_cusum", "threshold": 1.0, "atr_period": 14}}),
+        r"golden bars are events \(daily CUSUM of 1 ATR\(14\)\) either here or at training, not both: 2024",
+    ),
     "no schema": (lambda made: ({}, {"schema": None}), "has schema None"),
     "no evidence": (lambda made: ({golden.FILE: None}, {}), r"not a bundle .*KeyError: 'golden\.json'"),
     "evidence that is no JSON": (lambda made: ({golden.FILE: b"{"}, {}), "not a bundle .*JSONDecodeError"),
@@ -309,6 +319,26 @@ def test_a_sound_bundle_that_this_machine_cannot_serve_is_refused(tmp_path: Path
     with pytest.raises(DataError, match=REFUSED_BUNDLES[name][1]) as refusal:
         load_bundle(tmp_path / "x", digest)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_bundle_that_says_nothing_of_events_is_asked_at_every_bar(tmp_path: Path, made: Made) -> None:
+    older = {name: value for name, value in made.meta.items() if name != "sampling"} | {"schema": 2}
+    digest = write_bundle(tmp_path / "older", made.files, older)
+    assert load_bundle(tmp_path / "older", digest).sampling == EVERY_BAR == load_bundle_of(tmp_path, made).sampling
+
+
+def load_bundle_of(folder: Path, made: Made) -> champion.Bundle:
+    return load_bundle(folder / "newer", write_bundle(folder / "newer", made.files, made.meta))
+
+
+def test_a_bundle_keeps_its_events_and_proves_them_on_its_golden_bars(tmp_path: Path, made: Made) -> None:
+    asked = Sampling(1.0, 14)
+    bars = made.bars.iloc[-made.meta["lookback"] :]
+    files = made.files | {golden.FILE: golden.evidence(made.model, made.features, bars, sampling=asked)}
+    events = golden.parse(files[golden.FILE]).events
+    assert events.equals(sampled(bars, asked)) and 5 < len(events) < len(bars) / 2
+    digest = write_bundle(tmp_path / "x", files, made.meta | {"sampling": stored(asked)})
+    assert load_bundle(tmp_path / "x", digest).sampling == asked
 
 
 def test_one_float32_step_is_not_a_difference(tmp_path: Path, made: Made) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from registry.plots import draw, feature_importance
-from tests.registry.cards import GOOD, a_fold, account, gate, make_card
+from tests.registry.cards import GOOD, a_fold, a_selection, account, gate, make_card
 
 NAMES = {"gates", "equity", "folds", "calibration", "importance"}
 
@@ -79,6 +79,13 @@ def test_the_twenty_most_important_features_are_drawn_in_order(texts: list[str])
     feature_importance(make_card(), {f"f{number}": float(number) for number in range(30)})
     named = list(dict.fromkeys(text for text in texts if text.startswith("f")))
     assert named == [f"f{number}" for number in range(29, 9, -1)]
+
+
+def test_what_moves_the_scores_is_drawn_where_the_card_knows_it(texts: list[str]) -> None:
+    feature_importance(make_card(selection=a_selection(3)), {"made__by_gain": 1.0})
+    named = list(dict.fromkeys(text for text in texts if text.startswith("made__")))
+    assert named == ["made__feature_3", "made__feature_2", "made__feature_1"]
+    assert any(text.endswith("features that move it most") for text in texts)
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_as_they_were() -> None:

@@ -1,18 +1,24 @@
 """Calibration, vote and score: probabilities that mean what they say, and one way to get them."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from market.errors import DataError
 from tests.markets import stamps
-from training import calibration, ensemble
-from training.calibration import Calibration
+from training import ensemble
 from training.ensemble import Ensemble, Outcomes
+from training.isotonic import Isotonic, Knots
 from training.members import MEMBERS, Sample
-from training.reliability import reliability
+from training.platt import IDENTITY, Platt
 
 PAID = Outcomes((-1.05, -1.0, 1.38), (1.4, -1.0, -1.05))
+STEPS = Isotonic(
+    Knots(np.array([0.1, 0.3, 0.3 + 1e-9]), np.array([0.2, 0.2, 0.5])),
+    Knots(np.array([0.4, 0.7]), np.array([0.3, 0.8])),
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +27,7 @@ def model() -> Ensemble:
     X = rng.normal(size=(800, 3)).astype(np.float32)
     sample = Sample(X, np.sign(np.round(X[:, 0])).astype(np.int8), np.ones(800))
     members = {name: MEMBERS[name].fit(sample, held_out=None, rounds=5, seed=1) for name in ("xgboost", "logistic")}
-    scales = {"xgboost": Calibration(0.9, 0.1, 0.8, 0.0), "logistic": calibration.IDENTITY}
+    scales = {"xgboost": STEPS, "logistic": Platt(0.9, 0.1, 0.8, 0.0)}
     return Ensemble(("a__x", "b__y", "b__z"), members, {"xgboost": 0.7, "logistic": 0.3}, scales, PAID)
 
 
@@ -76,27 +82,18 @@ def test_outcomes_are_weighted_means_and_an_unseen_class_counts_as_the_worst():
     assert paid.short == pytest.approx((1.3, -1.0, -1.0))
 
 
-def test_calibration_finds_the_slope_and_never_turns_a_member_around():
-    rng = np.random.default_rng(3)
-    logits = rng.normal(size=(20_000, 3))
-    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    y = np.array([rng.choice(3, p=row) for row in p]) - 1
-    over_confident = p**2 / (p**2).sum(axis=1, keepdims=True)
-    found = calibration.fit(over_confident, y, np.ones(len(y)))
-    assert found.flat_slope == pytest.approx(0.5, abs=0.03)
-    assert found.direction_slope == pytest.approx(0.5, abs=0.03)
-    upside_down = calibration.fit(over_confident[:, ::-1], y, np.ones(len(y)))
-    assert upside_down.direction_slope == pytest.approx(0.0, abs=0.05)
-    after = reliability(y, calibration.calibrated(over_confident, found))
-    assert (after["predicted"] - after["observed"]).abs().max() < 0.04
+def test_the_file_says_how_each_member_was_calibrated(model):
+    stored = json.loads(model.to_files()["ensemble.json"])["calibrations"]
+    assert stored["logistic"] == {"method": "platt"} | Platt(0.9, 0.1, 0.8, 0.0)._asdict()
+    assert stored["xgboost"]["method"] == "isotonic"
+    assert stored["xgboost"]["up"] == {"at": [0.4, 0.7], "share": [0.3, 0.8]}
 
 
-def test_a_member_that_knows_only_when_it_is_quiet_keeps_that_and_loses_its_opinion_on_direction():
-    rng = np.random.default_rng(4)
-    quiet = rng.random(20_000)
-    y = np.where(rng.random(20_000) < quiet, 0, rng.choice([-1, 1], 20_000))
-    opinion = rng.random(20_000)
-    p = np.column_stack([(1 - quiet) * opinion, quiet, (1 - quiet) * (1 - opinion)])
-    found = calibration.fit(p, y, np.ones(len(y)))
-    assert found.direction_slope == pytest.approx(0.0, abs=0.03)
-    assert found.flat_slope > 0.5
+def test_a_bundle_of_before_whose_calibrations_are_four_numbers_is_still_read(model, X):
+    platts = model._replace(calibrations={"xgboost": IDENTITY, "logistic": Platt(0.9, 0.1, 0.8, 0.0)})
+    files = platts.to_files()
+    described = json.loads(files["ensemble.json"])
+    described["calibrations"] = {"xgboost": [1.0, 0.0, 1.0, 0.0], "logistic": [0.9, 0.1, 0.8, 0.0]}
+    before = ensemble.from_files(files | {"ensemble.json": json.dumps(described).encode()})
+    assert before.calibrations == platts.calibrations
+    pd.testing.assert_frame_equal(before.predict(X), platts.predict(X))

@@ -8,8 +8,9 @@ from market import simulated
 from market.errors import DataError
 from tests.markets import stamps
 from tests.training.worlds import rows_of, small_bars, small_plan
-from training import crossval, dataset, edges, selection
-from training.fold import Plan
+from training import crossval, dataset, edges
+from training.plan import Plan
+from training.skill import skill
 from training.thresholds import choose
 
 
@@ -48,16 +49,6 @@ def test_too_few_rows_in_the_first_fold_say_what_is_missing(bars, plan):
     cuts = edges.draw(rows.X.index[0], rows.X.index[-1], 3)
     with pytest.raises(DataError, match=r"Too few bars for 3 folds: .* wanted 1000000"):
         crossval.train(rows, bars, greedy, cuts, 1, lambda *said: None)
-
-
-def test_selection_leaves_out_near_duplicates_and_what_has_no_importance():
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(500, 3)).astype(np.float32)
-    X = np.column_stack([X, X[:, 0] * 3 + 1])
-    assert selection.select(X, ["a", "b", "c", "copy_of_a"], np.array([0.4, 0.1, 0.0, 0.5]), 4) == ["copy_of_a", "b"]
-    with_holes = X.copy()
-    with_holes[:400, 1] = np.nan
-    assert selection.select(with_holes, ["a", "b", "c", "d"], np.array([0.4, 0.1, 0.2, 0.3]), 2) == ["a", "c"]
 
 
 def test_without_a_positive_expectancy_the_answer_is_no_trade(bars, plan):
@@ -106,5 +97,9 @@ def test_a_forecast_that_never_changes_has_no_skill_whatever_the_mix_of_classes(
     rows = rows_of(bars, plan)
     kept = rows.take(np.flatnonzero((rows.y > 0) | ~rows.labelled))  # luck: nothing but ups happened
     same = pd.DataFrame([[0.3, 0.3, 0.4]] * len(kept.y), columns=["p_down", "p_flat", "p_up"], index=kept.X.index)
-    figures = crossval.skill(kept, same, np.array([0.35, 0.3, 0.35]), 20)
+    figures = skill(kept, same, np.array([0.35, 0.3, 0.35]), 20)
+    assert (figures["skill"], figures["skill_low"], figures["skill_high"]) == (0.0, 0.0, 0.0)
+    other = same.assign(p_down=0.4, p_up=0.3)
+    both = pd.concat([same.iloc[:100].assign(fold=1), other.iloc[100:].assign(fold=2)])
+    figures = skill(kept, both, np.array([0.35, 0.3, 0.35]), 20)
     assert (figures["skill"], figures["skill_low"], figures["skill_high"]) == (0.0, 0.0, 0.0)

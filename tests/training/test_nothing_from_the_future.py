@@ -12,8 +12,9 @@ from market.perturbation import scrambled
 from tests.training.worlds import features_of, rows_of, small_bars, small_plan
 from training import calibration, dataset, ensemble, fold, thresholds
 from training.dataset import Dataset
-from training.fold import Plan
 from training.members import MEMBERS
+from training.plan import Plan
+from training.samples import sample_of
 
 END = 4000  # bars that are known when the fold is fitted
 
@@ -62,7 +63,7 @@ def scales_of_all_rows(market: pd.DataFrame, plan: Plan) -> Any:
     X = features_of(market)
     train = training_part(market, plan)
     scaled = ((train.X - X.mean()) / X.std()).astype(np.float32)
-    return MEMBERS["lightgbm"].fit(fold.sample_of(train._replace(X=scaled)), held_out=None, rounds=5, seed=0).to_bytes()
+    return MEMBERS["lightgbm"].fit(sample_of(train._replace(X=scaled)), held_out=None, rounds=5, seed=0).to_bytes()
 
 
 def features_chosen_on_all_rows(market: pd.DataFrame, plan: Plan) -> Any:
@@ -73,14 +74,14 @@ def features_chosen_on_all_rows(market: pd.DataFrame, plan: Plan) -> Any:
 
 
 def stopped_early_on_the_judged_block(market: pd.DataFrame, plan: Plan) -> Any:
-    learn, watch = fold.sample_of(training_part(market, plan)), fold.sample_of(judged_block(market, plan))
+    learn, watch = sample_of(training_part(market, plan)), sample_of(judged_block(market, plan))
     stopped = {name: MEMBERS[name].fit(learn, held_out=watch, rounds=None, seed=0) for name in ("xgboost", "lightgbm")}
     return {name: member.rounds for name, member in stopped.items()}
 
 
 def calibrated_on_the_judged_block(market: pd.DataFrame, plan: Plan) -> Any:
     block = judged_block(market, plan)
-    member = MEMBERS["xgboost"].fit(fold.sample_of(training_part(market, plan)), held_out=None, rounds=20, seed=0)
+    member = MEMBERS["xgboost"].fit(sample_of(training_part(market, plan)), held_out=None, rounds=20, seed=0)
     return calibration.fit(ensemble.predicted(member, block.X.to_numpy()), block.y, block.w)
 
 

@@ -8,7 +8,7 @@ from market import simulated
 from tests.training.worlds import rows_of, small_plan
 from training import crossval, dataset, edges
 from training.crossval import Trained
-from training.fold import Plan
+from training.plan import Plan
 
 
 @pytest.fixture(scope="module")

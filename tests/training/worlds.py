@@ -9,7 +9,7 @@ from market import settings, simulated
 from market.execution import Exits
 from market.instruments import instrument
 from training import dataset
-from training.fold import Plan
+from training.plan import Plan
 from training.thresholds import Venue
 
 

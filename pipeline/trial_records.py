@@ -1,0 +1,108 @@
+"""What a training tried goes into the ledger: trials of tuning as they come, the run itself once it is judged."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from market import tables
+from pipeline import receipts
+from pipeline.job import Job
+from pipeline.stage import inputs
+from registry import ledger
+from registry import trials as kept
+from registry.card import plain
+from registry.ledger import Entry
+from training import ensemble
+from training.performance import daily
+from training.trials import Trial
+
+_NO_OUTCOME = ensemble.Outcomes((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+
+
+def record(job: Job, trials: Sequence[Trial]) -> int:
+    """Write trials of tuning, pruned and failed ones too, and keep their daily results; return how many were new.
+
+    What is written already is not written twice: a training that goes on, or is repeated by the same code on the same
+    bars by the same settings, tries the same. Call it when a part is finished: a training that fails later has tried
+    what it tried.
+    """
+    asked = {
+        "bars_sha256": inputs(job, "bars")["bars"],
+        "config_sha256": tables.sha256_of(
+            [
+                job.research.model_dump(mode="json"),
+                job.recipe.model_dump(mode="json"),
+                job.tuning.model_dump(mode="json", include={"objective", "rows"}),
+                inputs(job, "features", "labels"),
+            ]
+        ),
+        "oos_start": (job.cut_off - pd.DateOffset(months=job.research.oos_months)).isoformat(),
+        "cut_off": job.cut_off.isoformat(),
+        "model": receipts.code_sha256("training.crossval"),
+    }
+    return _write(job, [(_tuned(job, one, asked), one.daily) for one in trials])
+
+
+def record_run(job: Job, training: Mapping[str, Any], asked: Mapping[str, str]) -> int:
+    """Write the run that left `training` into the ledger as a trial, and keep its daily results out of fold.
+
+    `asked` are its bars, configuration, window and model, as `ledger.entry` names them.
+    """
+    earned = _out_of_fold(job, pd.Timestamp(training["window"]["development_end"]))
+    made = ledger.entry(
+        job.series.name,
+        "trial",
+        **asked,
+        part="run",
+        parameters=plain(job.recipe.model_dump(mode="json")),
+        value=training["pooled"]["skill"],
+        objective="skill in direction, out of fold",
+        daily_sha256=kept.digest(earned) if len(earned) else "",
+    )
+    return _write(job, [(made, earned)])
+
+
+def _tuned(job: Job, trial: Trial, asked: Mapping[str, str]) -> Entry:
+    known = trial.value is not None and np.isfinite(trial.value)
+    return ledger.entry(
+        job.series.name,
+        "trial",
+        **asked,
+        part=trial.part,
+        member=trial.member,
+        parameters=plain(trial.parameters, "parameters"),
+        state=trial.state,
+        value=trial.value if known else None,
+        objective=trial.objective,
+        daily_sha256=kept.digest(trial.daily) if len(trial.daily) else "",
+    )
+
+
+def _write(job: Job, tried: Sequence[tuple[Entry, pd.Series]]) -> int:
+    """Keep daily results first, so that the ledger promises none that are not there; then write what is new."""
+    home, series = job.workspace.home, job.series.name
+    new = ledger.unwritten(home, [one for one, _ in tried])
+    earned: dict[str, pd.Series] = {}
+    for one, results in tried:
+        earned.setdefault(one.name, results)
+    promised = {one.name: earned[one.name] for one in new if one.daily_sha256}
+    if promised:
+        kept.keep_all(home, series, promised)
+    return sum(ledger.record_all(home, new))
+
+
+def _out_of_fold(job: Job, development_end: pd.Timestamp) -> pd.Series:
+    """Return what the out-of-fold predictions of the run earned by day; labels past the development are not known."""
+    predictions = tables.read_table(job.workspace.run / "predictions.parquet", tables.PREDICTIONS)
+    columns = ["t1_long", "t1_short", "r_long", "r_short", "weight"]
+    labels = tables.read_table(job.workspace.labels, tables.LABELS, columns).reindex(predictions.index)
+    known = (labels[["t1_long", "t1_short"]].max(axis=1) <= development_end).to_numpy()
+    score = ensemble.scores(predictions[list(ensemble.PROBABILITIES)].to_numpy(), _NO_OUTCOME)["score"]
+    return daily(
+        np.where(known, score, np.nan),
+        labels[["r_long", "r_short"]].to_numpy(),
+        labels["weight"].to_numpy(),
+        pd.DatetimeIndex(predictions.index),
+    )

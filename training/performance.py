@@ -1,0 +1,24 @@
+"""What a model's out-of-fold scores would have earned each day: how trials of different configurations are compared."""
+
+import numpy as np
+import pandas as pd
+
+
+def daily(score: np.ndarray, r: np.ndarray, w: np.ndarray, ts: pd.DatetimeIndex) -> pd.Series:
+    """Return the net R of the favoured side of each row times its uniqueness, summed by UTC day of `ts`: float64.
+
+    `score` (rows,) is long above 0.5 and short below; 0.5 is neither, and earns 0 on its day. `r` (rows, 2) is the net
+    R of a long and of a short of the row's label, `w` (rows,) its uniqueness, so that overlapping labels count as one.
+    Rows whose score is NaN were not judged and are skipped; a day without a judged row is absent. The days are those
+    of decision. Raises ValueError where the shapes differ, or a judged row has no net R or no weight.
+    """
+    if not (score.shape == w.shape == (len(ts),) and r.shape == (len(ts), 2)):
+        raise ValueError(f"score {score.shape}, r {r.shape}, w {w.shape} and ts ({len(ts)},) are not of the same rows")
+    judged = ~np.isnan(score)
+    side = np.sign(score[judged] - 0.5)
+    favoured = np.where(side > 0, r[judged, 0], r[judged, 1])
+    earned = np.where(side == 0, 0.0, favoured) * w[judged]
+    if not np.isfinite(earned).all():
+        raise ValueError(f"{int((~np.isfinite(earned)).sum())} judged rows have no net R or no weight")
+    days = ts[judged].tz_convert("UTC").floor("D").as_unit("us").rename("day")
+    return pd.Series(earned, index=days, dtype=np.float64, name="r").groupby(level="day", sort=True).sum()
