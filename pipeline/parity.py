@@ -87,9 +87,10 @@ def against_backtest(home: Path, card: Card, journal: Path, overlay: bool) -> tu
 
 def scored_as_stored(bundle: Bundle, bars: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
     """Return what `scored` does, the companions of the bundle taken from the stored bars."""
-    home = settings.home()
-    beside = replay.stored_companions(home, runs.find_run(home, bundle.run_id), assembly.judged(bundle))
-    return scored(bundle, bars, first, beside)
+    model, home = assembly.judged(bundle), settings.home()
+    if not model.companions:
+        return scored(bundle, bars, first)
+    return scored(bundle, bars, first, replay.stored_companions(home, runs.find_run(home, bundle.run_id), model))
 
 
 def scored(

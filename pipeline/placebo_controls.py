@@ -117,7 +117,7 @@ CONTROLS: dict[str, Control] = {
     "unfinished higher-timeframe bar": Control(HONEST._replace(features=unfinished), 1, _CAUSALITY),
     "training on the judged window": Control(
         HONEST._replace(learnt=on_judged),
-        3,
+        5,
         "tests/training/test_audit.py::test_the_gap_before_the_judged_window_is_audited_with_the_bars_that_come",
     ),
     "thresholds tuned on the judged window": Control(

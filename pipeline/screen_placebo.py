@@ -33,7 +33,7 @@ def _nulls(answer: Mapping[str, Any]) -> Table:
     table = _table("null worlds", "worlds", "promoted", "≤ (95 %)", "skilled", "mean R", "random", "excess R", "z of R")
     table.add_column("z of Sharpe", justify="right")
     table.add_column("p uniform", justify="right")
-    for row in (*answer["families"], {"family": "all"} | dict(answer)):
+    for row in (*answer["families"], {"family": "all (means: but N4)"} | dict(answer)):
         bound = "–" if row["upper_bound_95"] is None else f"{row['upper_bound_95']:.2%}"
         counts = (str(row["worlds"]), str(row["promotions"]), bound, str(row["skilled"]))
         means = (_number(row[name], "+.3f") for name in ("mean_r", "random_r", "excess_r"))

@@ -51,7 +51,7 @@ def test_config_shows_each_effective_value_and_where_it_comes_from(assay):
 
 def test_settings_inherit_from_default_to_timeframe_to_symbol_to_series(assay):
     layers = ("15T", "XAUUSD", SERIES)
-    expected = {"take_profit": 1.4, "stop_loss": 2.0, "bars": 30, "atr_period": 4}
+    expected = {"take_profit": 1.4, "stop_loss": 2.0, "bars": 30, "atr_period": 4, "cusum": "off"}
     assay.replace("labels", "", "[XAUUSD_15T]\natr_period = 4")
     assay.replace("labels", "", "[15T]\nstop_loss = 2.0\nbars = 20\natr_period = 2")
     assay.replace("labels", "", "[XAUUSD]\nbars = 30\natr_period = 3")
