@@ -58,7 +58,7 @@ def test_settings_inherit_from_default_to_timeframe_to_symbol_to_series(assay):
     shown = answer(assay, "config", "show", SERIES)["labels"]
     assert {name: one["value"] for name, one in shown.items()} == expected
     origins = [one["origin"] for one in shown.values()]
-    assert origins == [f"config/labels.toml [{layer}]" for layer in ("default", *layers)]
+    assert origins == [f"config/labels.toml [{layer}]" for layer in ("default", *layers, "default")]
     other = answer(assay, "config", "show", "EURUSD_15T")["labels"]
     assert {name: one["value"] for name, one in other.items()} == expected | {"bars": 20, "atr_period": 2}
 
