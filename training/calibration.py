@@ -29,7 +29,7 @@ from training import isotonic, platt
 from training.isotonic import Isotonic, Knots
 from training.platt import IDENTITY, Platt
 
-__all__ = ["IDENTITY", "Calibration", "calibrated", "choose", "fit", "read", "told"]
+__all__ = ["IDENTITY", "Calibration", "calibrated", "choose", "fit", "named", "read", "told"]
 
 Calibration = Platt | Isotonic
 
@@ -66,6 +66,17 @@ def choose(p: np.ndarray, y: np.ndarray, w: np.ndarray, folds: Sequence[tuple[np
         return platt.fit(p, y, w, sided=False)
     better = _clear(whole, weight, _CLEAR) and side.sum() >= 0.0
     return isotonic.fit(p, y, w) if better else platt.fit(p, y, w)
+
+
+def named(calibration: Calibration) -> str:
+    """Return what people call `calibration`.
+
+    >>> named(IDENTITY), named(IDENTITY._replace(direction_slope=0.0))
+    ('Platt', 'Platt without direction')
+    """
+    if isinstance(calibration, Isotonic):
+        return "isotonic"
+    return "Platt" if calibration.direction_slope > 0.0 else "Platt without direction"
 
 
 def told(calibration: Calibration) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def fit(
     fitted_as = {
         "rounds": rounds,
         "parameters": parameters,
-        "calibrations": {name: calibration.told(one)["method"] for name, one in calibrations.items()},
+        "calibrations": {name: calibration.named(one) for name, one in calibrations.items()},
     }
     return Final(model, choice, told, trials, _why(chosen, model, train, judged), fitted_as)
 

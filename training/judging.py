@@ -65,7 +65,7 @@ def judge(
         "embargoed": part.audit.embargoed,
         "test_rows": len(block.y),
         "rounds": fitted.rounds,
-        "calibrations": {name: calibration.told(one)["method"] for name, one in model.calibrations.items()},
+        "calibrations": {name: calibration.named(one) for name, one in model.calibrations.items()},
         "thresholds": fitted.choice.described(),
         "cost_r": cost_in_r(result.trades),
         "inner_trades": fitted.choice.trades,
