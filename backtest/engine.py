@@ -8,7 +8,7 @@ import pandas as pd
 from backtest.checked import checked
 from backtest.entry import entry, unless_last
 from backtest.observed import Scores, aligned, observed
-from backtest.policy import REFUSALS, Policy, Rules, decide, rules
+from backtest.policy import REFUSALS, Policy, Rules, decide, rules, unasked
 from backtest.risk import Account, Risk, after_exit, after_order, fresh, marked, on_day, typed
 from backtest.trade_table import COLUMNS, SCORE, trade_table, write_entry, write_exit
 from market.compiled import compiled
@@ -226,7 +226,7 @@ def _loop(
             if side != 0:  # asked first, as most bars want nothing and an order is much to hand over
                 state, why = entry(seen, tape.close[i], tape.usd_per_quote[i], account, rules, exits, costs, risk)
                 state, why = unless_last(state, why, i == n - 1)
-            refused[why] += 1
+            refused[unasked(why, scores.event[i])] += 1
             if state.order != 0:
                 account = after_order(account)
                 rows[count, SCORE] = scores.score[i]

@@ -41,7 +41,6 @@ def observed(tape: Tape, scores: Scores, i: int, bars_since_exit: int) -> Observ
         tape.shut[i],
         bars_since_exit,
         tape.volatility[i],
-        scores.event[i],
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from backtest.correlation import DAY, effective_risk
 from backtest.entry import entry, unless_last
 from backtest.observed import Scores, observed
-from backtest.policy import REFUSALS, Observation, Rules, decide
+from backtest.policy import REFUSALS, Observation, Rules, decide, unasked
 from backtest.risk import Account, Risk, after_exit, after_order, holding, marked, on_day
 from backtest.trade_table import COLUMNS, SCORE, write_entry, write_exit
 from market.compiled import compiled
@@ -132,7 +132,7 @@ def traded(
                 weighed = _weighed(account, seen, kept, held, book, known, risk)
             state, why = entry(seen, line.tape.close[i], line.tape.usd_per_quote[i], weighed, kept, exits, costs, risk)
             state, why = unless_last(state, why, i == line.last[book])
-            refused[book, why] += 1
+            refused[book, unasked(why, line.scores.event[i])] += 1
             states[book] = state
             if state.order != 0:
                 _remember(state, bar_at(line.tape, i), exits, costs, held, book)

@@ -49,9 +49,11 @@ def _volatility(given: _Seen) -> str:
     return f"{found}, at least {rules.min_volatility:g}"
 
 
+UNASKED = "not an event: the closes have not moved far enough since the last, or since the UTC day"
+
 _TOLD: dict[str, Callable[[_Seen], str]] = {
     "no_score": lambda g: "no score: a feature is not finite, or the bars do not reach back far enough",
-    "not_an_event": lambda g: "not an event: the closes have not moved far enough since the last, or since the UTC day",
+    "not_an_event": lambda g: UNASKED,
     "undecided": _undecided,
     "negative_expectation": _expectation,
     "confidence": lambda g: f"confidence {g[0].confidence:.4f} < {g[1].min_confidence:g}",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from backtest.entry import entry
-from backtest.policy import Observation
+from backtest.policy import Observation, unasked
 from backtest.risk import Account, fresh, on_day
 from live import reasons
 from live.model import Model, of_bundle
@@ -83,8 +83,9 @@ class SignalGenerator:
         event = model.asks(tail)
         scored = model.scorer.scored(tail, others) if event else NO_SCORE
         account = on_day(self._account, int(now.day[0]), model.risk)
-        seen = observed(now, scored, NEVER, event)
+        seen = observed(now, scored, NEVER)
         state, why = decided(model, seen, now, account)
+        why = unasked(why, event)
         return _signal(
             model, tail.index[-1], scored, now, state, reasons.told(why, seen, model.rules, account, model.risk)
         )
@@ -99,8 +100,8 @@ def signal_id(series: str, ts: pd.Timestamp, bundle_sha256: str) -> str:
     return f"{series}.{ts:%Y%m%dT%H%M}.{bundle_sha256[:8]}"
 
 
-def observed(now: Tape, scored: Scored, bars_since_exit: int, event: bool) -> Observation:
-    """Return what is known at the close that `now`, the last row of a tape, describes, and whether it is an event."""
+def observed(now: Tape, scored: Scored, bars_since_exit: int) -> Observation:
+    """Return what is known at the close that `now`, the last row of a tape, describes."""
     return Observation(
         scored.score,
         scored.expected_r_long,
@@ -112,7 +113,6 @@ def observed(now: Tape, scored: Scored, bars_since_exit: int, event: bool) -> Ob
         now.shut[0],
         bars_since_exit,
         now.volatility[0],
-        event,
     )
 
 

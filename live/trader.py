@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from backtest.entry import entry
-from backtest.policy import REFUSALS, Observation
+from backtest.policy import NONE, NOT_AN_EVENT, REFUSALS, Observation, unasked
 from backtest.risk import Account, Risk, after_order
 from live import books as accounts
 from live import reasons
@@ -165,13 +165,13 @@ class Trader:
     def _decision(self, close: Close, positions: Positions | None) -> Decision:
         model, event, frame, latest = close
         asked, scored = self._asked(model, frame, event.now)
-        seen = observed(latest, scored, self.books.since_exit[model.series], asked)
+        seen = observed(latest, scored, self.books.since_exit[model.series])
         try:
             ruling = self._ruling(model, event, seen, latest, positions)
         except Exception as error:  # whatever fails in a guard refuses the trade
             ruling = Ruling(FLAT, "failed", f"{type(error).__name__}: {error}")
             self._halt("exception", ruling.detail, event.now)
-        return self._committed(close, scored, ruling)
+        return self._committed(close, scored, ruling if asked else _unasked(ruling))
 
     def _asked(self, model: Model, frame: pd.DataFrame, now: int) -> tuple[bool, Scored]:
         """Return whether the close is one at which the model is asked, and what it says there."""
@@ -355,3 +355,9 @@ class Trader:
         self._restriction.halt(reason)
         self._journal.record_halt(Level.BLOCK, source, reason, now)
         self._tell(f"halted: {reason.rstrip('.')}. Entries are blocked until `--resume`; stops and targets stay.")
+
+
+def _unasked(ruling: Ruling) -> Ruling:
+    """Return the decision at a bar that is no event: its score is not missing, nobody asked for it."""
+    why = unasked(REFUSALS.index(ruling.reason), event=False) if ruling.reason in REFUSALS else NONE
+    return ruling._replace(reason=REFUSALS[why], detail=reasons.UNASKED) if why == NOT_AN_EVENT else ruling
