@@ -120,17 +120,6 @@ class OwnGroups(Settings):
     folder: str
 
 
-class Gates(Settings):
-    """Bounds of the go-live benchmarks."""
-
-    profit_factor: Positive
-    max_drawdown: Share
-    sharpe_per_trade: Number
-    win_rate: Share
-    trades: Count
-    fold_profit_factor_variation: Positive
-
-
 class Setting(NamedTuple):
     """An effective value and the file and table that it comes from."""
 
@@ -231,11 +220,6 @@ def own_groups_folder() -> Path | None:
     """Return the folder of the user's own feature groups, None where there is none."""
     named = validated(_named("features", "own_groups"), OwnGroups, "config/features.toml [own_groups]").folder
     return (config_folder() / Path(named).expanduser()).resolve() if named else None
-
-
-def gates(profile: str = "six") -> Gates:
-    """Return the bounds of the gate profile `profile`."""
-    return validated(_named("gates", profile), Gates, f"config/gates.toml [{profile}]")
 
 
 def effective(symbol: str, timeframe_name: str) -> dict[str, dict[str, Setting]]:

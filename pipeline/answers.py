@@ -6,7 +6,7 @@ Nothing here trains, so nothing here imports what trains: an answer is there at 
 from pathlib import Path
 from typing import Any
 
-from market import instruments, settings, tuning_settings
+from market import gate_settings, instruments, settings, tuning_settings
 from market.errors import DataError, UnavailableError, nearest
 from pipeline import workspace
 from pipeline.workspace import Workspace
@@ -17,22 +17,28 @@ from registry.card import Card
 from registry.figures import counted
 from registry.ledger import Entry
 from registry.markdown import skilled_folds, trials_line
+from registry.markdown_luck import proof_lines
 
 _KEPT = (
     *("series", "status", "run_id", "gates", "oos", "folds", "features", "seconds", "bars_sha256", "simulated"),
-    *("skill", "warnings", "remedies"),
+    *("skill", "warnings", "remedies", "profile", "verdicts"),
 )
 
 
 def card(name: str) -> dict[str, Any]:
     """Return the last verdict of a series; where only the simulated market was judged, that of it."""
-    target = _judged(name)
+    target = last_workspace(name)
     return verdict(target, read(target))
 
 
 def card_markdown(name: str) -> str:
     """Return the last card of a series as Markdown."""
-    return cards.to_markdown(read(_judged(name)))
+    return cards.to_markdown(last(name))
+
+
+def last(name: str) -> Card:
+    """Return the last card of a series; where only the simulated market was judged, that of it."""
+    return read(last_workspace(name))
 
 
 def read(target: Workspace) -> Card:
@@ -58,6 +64,7 @@ def verdict(target: Workspace, made: Card) -> dict[str, Any]:
         "trials_line": trials_line(values | counts._asdict() | _cost(target, made, entries)),
         "headline": cards.headline(made)[0].partition(": ")[2],
         "skill_lines": _skill_lines(made),
+        "proof_lines": proof_lines(values),
         "card": str(target.run / "card.md"),
         "open": "assay ui --demo" if made.simulated else "make ui",
     }
@@ -70,7 +77,7 @@ def ledger(name: str) -> dict[str, Any]:
     found = trial_ledger.read(target.home)
     entries = [entry for entry in found.entries if entry.series == series]
     cost = deflation.measure(entries, trials.kept(target.home, series))
-    told = {"series": series, **cost._asdict(), "benchmark": settings.gates().sharpe_per_trade}
+    told = {"series": series, **cost._asdict(), "benchmark": gate_settings.gates().sharpe_per_trade}
     told["warnings"] = [*([found.warning] if found.warning else []), *cost.warnings]
     return told | {"entries": [entry.model_dump() for entry in entries]}
 
@@ -95,7 +102,11 @@ def effective_settings(name: str) -> dict[str, dict[str, dict[str, Any]]]:
     return {file: {key: one._asdict() for key, one in values.items()} for file, values in found.items()}
 
 
-def _judged(name: str) -> Workspace:
+def last_workspace(name: str) -> Workspace:
+    """Return where the last verdict of a series is: its own, else that of the simulated market.
+
+    Raises UnavailableError where there is neither.
+    """
     series = instruments.series_named(name)
     for one in (series, series._replace(simulated=True)):
         target = workspace.of(one)

@@ -13,7 +13,7 @@ from pipeline import backtest_ties
 from pipeline.backtest_ties import AS_STOPS, Settling
 from pipeline.judged import Judged
 from registry.card import plain
-from registry.gates import LEVEL, PATHS, SEED
+from registry.measures import LEVEL, PATHS, SEED
 
 BY = (*metrics.BREAKDOWNS, "regime")
 INTERVALS = {

@@ -293,6 +293,39 @@ def card(series: str, markdown: bool, as_json: bool) -> None:
 
 
 @assay.command()
+@click.argument("series", required=False)
+@click.option("--run", "run_id", metavar="RUN_ID", help="Any run of the series, by its card; default: the last.")
+@click.option("--home", "whole", is_flag=True, help="Examine the installation, data, registry and keys instead.")
+@_JSON
+def doctor(series: str | None, run_id: str | None, whole: bool, as_json: bool) -> None:
+    """Say what would make a sceptical trader distrust a run, or what is wrong with a home; exits 3 if critical."""
+    from pipeline import doctor as doctors
+    from pipeline import doctor_home, screen, screen_doctor
+    from pipeline.doctor_findings import exit_code
+
+    if whole == (series is not None) or (whole and run_id is not None):
+        raise UsageError("Name a series (with --run RUN_ID for any run of it), or give --home alone.")
+    answer = doctor_home.examine_home() if series is None else doctors.doctor(series, run_id)
+    screen.show(answer, as_json, screen_doctor.examined)
+    sys.exit(exit_code(answer))
+
+
+@assay.command()
+@click.argument("series")
+@click.option(
+    "--profile", metavar="NAME", help="six, runbook, sign_off, honest or your own; default: the one that decides."
+)
+@_JSON
+def gate(series: str, profile: str | None, as_json: bool) -> None:
+    """Judge the last run of a series by a profile of gates, without promoting it; exits 3 where it says no."""
+    from pipeline import gating, screen, screen_gating
+
+    answer = gating.gate(series, profile)
+    screen.show(answer, as_json, screen_gating.judged)
+    sys.exit(gating.exit_code(answer))
+
+
+@assay.command()
 @click.argument("series")
 @click.option("--all", "every", is_flag=True, help="Show every entry; default: the last 20.")
 @_JSON

@@ -11,9 +11,10 @@ from backtest.risk import Risk
 from feature_store import groups as feature_groups
 from feature_store import own_groups
 from labels.sampling import Sampling
-from market import instruments, settings, tuning_settings
+from market import gate_settings, instruments, settings, tuning_settings
 from market.errors import UsageError
 from market.execution import Exits
+from market.gate_settings import Gates, Judging
 from market.instruments import Instrument, Series
 from market.tuning_settings import Tuning
 from pipeline import workspace
@@ -26,7 +27,10 @@ from training.thresholds import Venue
 
 
 class Job(NamedTuple):
-    """A series, where its files are, its settings and how many processes may work."""
+    """A series, where its files are, its settings and how many processes may work.
+
+    `gates` are the six benchmarks; `judging` holds every profile and says which of them decides.
+    """
 
     workspace: Workspace
     instrument: Instrument
@@ -34,9 +38,10 @@ class Job(NamedTuple):
     labels: settings.Labels
     trading: settings.PolicyAndRisk
     recipe: settings.Recipe
-    gates: settings.Gates
+    gates: Gates
     workers: int
     tuning: Tuning
+    judging: Judging
 
     @property
     def series(self) -> Series:
@@ -117,9 +122,10 @@ def prepare(
         settings.labels(symbol, name),
         settings.policy(symbol, name),
         recipe_used,
-        settings.gates(),
+        gate_settings.gates(),
         workers or os.cpu_count() or 1,
         tuning_settings.tuning(symbol, name, trials=trials, minutes=minutes),
+        gate_settings.judging(),
     )
 
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from registry.gates import GATES, Gate, what_it_would_take
+from registry.markdown_luck import trades_of
 
 _PLAIN_WIDTH = 140
 _PLAIN_LINES = 20  # of progress at most, where there is no terminal
@@ -80,13 +81,15 @@ def show(answer: Any, as_json: bool, render: Callable[[Console, Any], None]) -> 
 
 
 def verdict(console: Console, answer: Mapping[str, Any]) -> None:
-    """Print a verdict: first whether it is READY, then the six benchmarks, skill, trials, warnings and the card."""
+    """Print a verdict: first whether it is READY, then the benchmarks, skill, trials, luck, warnings and the card."""
     colour = "green" if answer["status"] == "READY" else "red"
     console.print(f"[bold {colour}]{answer['status']}[/] {escape(answer['headline'])}", soft_wrap=True)
-    console.print(_benchmarks(answer))
+    console.print(benchmarks(answer))
     for line in answer["skill_lines"]:
         console.print(escape(line), soft_wrap=True)
     console.print(escape(answer["trials_line"]), soft_wrap=True)
+    for line in answer["proof_lines"]:
+        console.print(escape(line), soft_wrap=True)
     for warning in answer["warnings"]:
         console.print(f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
     for number, remedy in enumerate(answer["remedies"], start=1):
@@ -95,13 +98,14 @@ def verdict(console: Console, answer: Mapping[str, Any]) -> None:
     console.print(f"MLflow run {answer['run_id']}: `{answer['open']}`", soft_wrap=True)
 
 
-def _benchmarks(answer: Mapping[str, Any]) -> Table:
+def benchmarks(answer: Mapping[str, Any]) -> Table:
+    """Return the table of what each gate got, what was wanted and what a failed one lacks."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, justify in (("", "left"), ("benchmark", "left"), ("got", "right"), ("wanted", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     table.add_column("90 % interval", justify="right")
     table.add_column("what it would take", overflow="fold")
-    trades = int(next((gate["got"] or 0 for gate in answer["gates"] if gate["name"] == "trades"), 0))
+    trades = trades_of(answer)
     for values in answer["gates"]:
         gate = Gate.model_validate(values)
         shown = GATES[gate.name].show
@@ -109,7 +113,7 @@ def _benchmarks(answer: Mapping[str, Any]) -> Table:
         got = "–" if gate.got is None else shown(gate.got)
         sign = "≥" if gate.direction == ">=" else "≤"
         wanted = f"{sign} {shown(gate.wanted)}"
-        takes = escape(what_it_would_take(gate, trades))
+        takes = escape(what_it_would_take(gate, trades) if gate.asked else f"not asked: {gate.note}")
         table.add_row(_WORDS[gate.passed], GATES[gate.name].title, got, wanted, interval, takes)
     return table
 

@@ -17,7 +17,7 @@ from pipeline.screen import Screen
 from pipeline.workspace import Workspace
 from registry import stress_plots
 from registry.card import plain
-from registry.gates import SEED
+from registry.measures import SEED
 
 FIGURES, PICTURE = "stress.json", "stress.png"
 

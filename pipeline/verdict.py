@@ -13,7 +13,8 @@ from backtest import policy as policies
 from feature_store import own_groups
 from market import durable, tables
 from market.errors import DataError
-from pipeline import answers, causality_record, receipts, trial_records
+from market.gate_settings import HONEST, SIX
+from pipeline import answers, causality_record, proving, receipts, trial_records
 from pipeline.imports import data_warnings
 from pipeline.job import Job
 from pipeline.receipts import Order
@@ -28,11 +29,12 @@ from registry import (
     promotion,
     remedies,
     runs,
+    stress_plots,
     tracking,
     trials,
     tuning_plots,
 )
-from registry.card import Card
+from registry.card import Card, plain
 from training.reliability import reliability
 
 _LOOKS_TO_WARN = 4
@@ -49,7 +51,12 @@ def judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int],
     order = Order(
         stage="gate",
         inputs={name: tables.sha256_of_file(folder / name) for name in ("training.json", "backtest.json")},
-        config=[job.gates.model_dump(), job.research.model_dump(mode="json")],
+        config=[
+            job.judging.decides,
+            job.judging.profiles,
+            job.judging.stress.model_dump(),
+            job.research.model_dump(mode="json"),
+        ],
         modules=("pipeline.verdict",),
     )
     path = job.workspace.receipt("gate")
@@ -75,27 +82,31 @@ def _judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int]
     trades = tables.read_table(folder / "trades.parquet", tables.TRADES)
     equity = tables.read_table(folder / "equity.parquet", tables.EQUITY)
     counts, cost = _look(job, training)
-    report("gates", 1, 3)
-    judged = gates.judge(
-        trades,
-        equity,
-        training["folds"],
-        {name: float(b) for name, b in job.gates.model_dump().items()},
-        job.risk.per_trade,
-    )
-    made = _card(job, training, traded, judged, counts, seconds).model_copy(
+    report("luck and stress", 1, 4)
+    found = proving.find(job, training, trades, counts.looks, cost)
+    report("gates", 2, 4)
+    judged = {
+        name: gates.judge(
+            trades, equity, training["folds"], bounds, job.risk.per_trade, found.proof, job.instrument.market
+        )
+        for name, bounds in job.judging.profiles.items()
+        if name in (job.judging.decides, SIX, HONEST)
+    }
+    made = _card(job, training, traded, judged, found, counts, seconds).model_copy(
         update={name: getattr(cost, name) for name in _COSTS}
     )
-    report("plots", 2, 3)
+    report("plots", 3, 4)
     drawn = plots.draw(made, equity, _reliability(job), training["importance"])
     drawn |= tuning_plots.draw(training["trials"])
+    if found.stress is not None:
+        drawn["stress"] = stress_plots.draw(job.series.name, plain(found.stress._asdict()))
     stored = bundle_folder(job.workspace, training["bundle"])
     bundle.read_bundle(stored, training["bundle"])
     files = {path.name: path for path in sorted(stored.iterdir())}
     run_id = tracking.log_run(job.workspace.home, made, card.to_markdown(made), files, drawn)
     made = made.model_copy(update={"run_id": run_id})
     runs.keep_card(job.workspace.home, made)
-    report("run logged", 3, 3)
+    report("run logged", 4, 4)
     durable.write_text(folder / "card.json", card.to_json(made))
     durable.write_text(folder / "card.md", card.to_markdown(made))
     for name, content in drawn.items():
@@ -124,16 +135,18 @@ def _card(
     job: Job,
     training: Mapping[str, Any],
     traded: Mapping[str, Any],
-    judged: list[gates.Gate],
+    judged: dict[str, list[gates.Gate]],
+    found: proving.Found,
     counts: ledger.Counts,
     seconds: dict[str, float],
 ) -> Card:
     labelled = tables.read_manifest(job.workspace.labels)
     choice = training["choice"]
+    decided = judged[job.judging.decides]
     thresholds = {"long_threshold": choice["long"], "short_threshold": choice["short"]}
     return Card(
         series=job.series.name,
-        status=gates.status(judged),
+        status=gates.status(decided, job.judging.decides),
         run_id="",
         made_at=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         simulated=job.series.simulated,
@@ -154,7 +167,12 @@ def _card(
             "leaks": sum(split["leaks"] for split in training["splits"]),
             "causality": causality_record.on_card(job),
         },
-        gates=judged,
+        gates=decided,
+        profile=job.judging.decides,
+        verdicts=judged,
+        significance=dict(found.proof.significance),
+        robustness=dict(found.proof.robustness),
+        chances=found.chances,
         oos=traded["metrics"] | {name: value for name, value in training["oos"].items() if "skill" not in name},
         oos_breakdown=traded["breakdown"],
         folds=[_without(fold, "features", "base_rate", "splits", "trials") for fold in training["folds"]],
@@ -178,7 +196,7 @@ def _card(
         trials=counts.trials,
         looks=counts.looks,
         warnings=_warnings(job, training, counts),
-        remedies=remedies.remedies(judged, training["folds"], traded["metrics"], job.risk.per_trade),
+        remedies=remedies.remedies(decided, training["folds"], traded["metrics"], job.risk.per_trade),
         versions=receipts.versions(),
         seconds=seconds,
     )

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from market.errors import DataError
+from market.gate_settings import SIX
 from registry.gates import Gate, status
 from registry.markdown import to_headline, to_page
 
@@ -26,6 +27,10 @@ class Card(BaseModel):
     were chosen: `stability` over the folds, the number of `clusters`, and for each of `features` its cluster, what
     permuting that cluster costs (`permutation`, nats a row), shares of gain and of SHAP, and how many folds chose it.
     `model` tells how the members were fitted: rounds, parameters that are not their defaults, kinds of calibration.
+    `profile` is the one whose `gates` decide; `verdicts` are the gates of each profile that is shown, this one too.
+    `significance` says what luck alone would have shown (`registry.significance`), `robustness` what worse fills make
+    of it (`backtest.stress.Stress` without its draws, with `bounds`), `chances` how often the benchmarks are passed by
+    luck and with the claimed edge (`registry.chances`); each is {"why": …} without a trade, empty on older cards.
     `configurations`, `effective_trials` and `expected_best_sharpe_200` are as in `registry.deflation`, None on older
     cards.
     """
@@ -70,6 +75,11 @@ class Card(BaseModel):
     expected_best_sharpe_200: float | None = None
     selection: dict[str, Any] = {}
     model: dict[str, Any] = {}
+    profile: str = SIX
+    verdicts: dict[str, list[Gate]] = {}
+    significance: dict[str, Any] = {}
+    robustness: dict[str, Any] = {}
+    chances: dict[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -78,8 +88,11 @@ class Card(BaseModel):
 
     @model_validator(mode="after")
     def _verdict_follows_from_gates(self) -> Self:
-        if self.status != status(self.gates):
-            raise ValueError(f"status is {self.status}, but the gates say {status(self.gates)}")
+        decided = status(self.gates, self.profile)
+        if self.status != decided:
+            raise ValueError(f"status is {self.status}, but the gates say {decided}")
+        if self.verdicts.get(self.profile, self.gates) != self.gates:
+            raise ValueError(f"the gates are not those of the verdict by profile {self.profile}, which decides")
         if self.simulated != self.series.startswith(SIMULATED):
             raise ValueError(f"series {self.series} with simulated={self.simulated}: simulated series are {SIMULATED}…")
         dt.datetime.fromisoformat(self.made_at)

@@ -59,7 +59,7 @@ def measure(entries: Sequence[Entry], kept: trials.Kept) -> Deflation:
     tried = [one for one in entries if one.kind == "trial"]
     looks = sum(one.kind == "look" for one in entries)
     configurations = len({one.configuration for one in tried})
-    daily, lost = _by_configuration(tried, kept.daily)
+    daily, lost = by_configuration(tried, kept.daily)
     compared = daily.shape[1]
     mean = multiplicity.mean_correlation(daily.to_numpy()) if compared > 1 else None
     worth = multiplicity.effective_number(compared, mean or 0.0) + configurations - compared
@@ -83,7 +83,7 @@ def measure(entries: Sequence[Entry], kept: trials.Kept) -> Deflation:
     )
 
 
-def _by_configuration(tried: Sequence[Entry], daily: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+def by_configuration(tried: Sequence[Entry], daily: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Return the mean daily results of each configuration (days × configurations), and how many trials lost theirs."""
     promised = {one.name: one for one in tried if one.daily_sha256}
     there = [name for name in daily if name in promised and _as_written(daily[name], promised[name])]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from market.gate_settings import SIX
+from registry import markdown_luck
 from registry.figures import counted
 from registry.gates import GATES, Gate, what_it_would_take
 from registry.markdown_features import why
@@ -49,8 +51,12 @@ def to_page(card: Mapping[str, Any]) -> str:
     sections = [
         _verdict(card),
         _benchmarks(card),
+        markdown_luck.verdicts(card),
         _remedies(card),
         _honesty(card),
+        markdown_luck.luck(card),
+        markdown_luck.robustness(card),
+        markdown_luck.chances(card),
         section("Data warnings", bullets(card["warnings"]) or "None."),
         section("Window", pairs(card["window"] | {"validation": card["validation"], "labels": card["labels"]})),
         section("Folds", _folds(card["folds"])),
@@ -66,7 +72,7 @@ def to_page(card: Mapping[str, Any]) -> str:
         why(card),
         section(f"Features ({len(card['features'])})", ", ".join(f"`{name}`" for name in card["features"])),
         _provenance(card),
-        section("Plots", bullets(f"plots/{name}.png" for name in _PLOTS)),
+        section("Plots", bullets(f"plots/{name}.png" for name in _plots(card))),
     ]
     return "\n\n".join(one for one in sections if one) + "\n"
 
@@ -78,11 +84,16 @@ def to_headline(card: Mapping[str, Any]) -> list[str]:
         mark = "pass" if gate.passed else "FAIL"
         lines.append(f"{mark}  {GATES[gate.name].title:<18} {_got(gate):>14}  {_wanted(gate):<9} {_lacks(gate, card)}")
     lines += ["", *(f"{what}: {text}" for what, text in _skill(card).items()), trials_line(card)]
+    lines += markdown_luck.proof_lines(card)
     if card["warnings"]:
         lines.append(f"Data warnings: {len(card['warnings'])}; they are on the card.")
     if card["remedies"]:
         lines += ["", "What might help:", *(f"{at}. {text}" for at, text in enumerate(card["remedies"], start=1))]
     return [line.rstrip() for line in lines]
+
+
+def _plots(card: Mapping[str, Any]) -> tuple[str, ...]:
+    return (*_PLOTS, "stress") if "scenarios" in card["robustness"] else _PLOTS
 
 
 def skilled_folds(folds: Sequence[Mapping[str, Any]]) -> int | None:
@@ -98,6 +109,8 @@ def _gates(card: Mapping[str, Any]) -> list[Gate]:
 def _title(card: Mapping[str, Any]) -> str:
     failed = sum(not gate["passed"] for gate in card["gates"])
     what = "passes every benchmark" if not failed else f"fails {failed} of {len(card['gates'])} benchmarks"
+    if card["profile"] != SIX:
+        what += f" of profile {card['profile']}"
     if skilled_folds(card["folds"]) == 0:
         what = f"no fold has skill in direction against the base rate; {what}"
     simulated = "SIMULATED, never real: " if card["simulated"] else ""
@@ -111,7 +124,7 @@ def _verdict(card: Mapping[str, Any]) -> str:
 
 def _got(gate: Gate) -> str:
     if gate.got is None:
-        return "not computable"
+        return "not computable" if gate.asked else "not asked"
     shown = GATES[gate.name].show(gate.got)
     return f"{gate.got:.6g}" if not gate.passed and shown == GATES[gate.name].show(gate.wanted) else shown
 
@@ -121,8 +134,7 @@ def _wanted(gate: Gate) -> str:
 
 
 def _lacks(gate: Gate, card: Mapping[str, Any]) -> str:
-    trades = next((int(other["got"] or 0) for other in card["gates"] if other["name"] == "trades"), 0)
-    return what_it_would_take(gate, trades)
+    return what_it_would_take(gate, markdown_luck.trades_of(card))
 
 
 def _mark(gate: Gate) -> str:

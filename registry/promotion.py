@@ -47,7 +47,7 @@ def promote(home: Path, card: Card, bundle_folder: Path) -> dict[str, Any]:
 
 def _refuse_unless_ready(card: Card) -> None:
     failed = [gate.name for gate in card.gates if not gate.passed]
-    if card.status != "READY" or status(card.gates) != "READY":
+    if card.status != "READY" or status(card.gates, card.profile) != "READY":
         what = f"failed {', '.join(failed)}" if failed else "was not judged by every gate"
         raise GateError(f"{card.series} run {card.run_id} {what}: only READY is promoted. Its card says what it lacks.")
     if not card.run_id:
@@ -69,6 +69,7 @@ def _recorded(home: Path, card: Card, version: str, bundle_folder: Path) -> dict
         "cut_off": str(card.window.get("cut_off", "")),
         "when": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "metrics": dict(card.oos),
+        "profile": card.profile,
         "gates": [gate.model_dump(mode="json") for gate in card.gates],
         "previous": None if incumbent is None else {name: incumbent.get(name) for name in _KEPT},
     }

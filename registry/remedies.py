@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from registry.gates import FOLD_TRADES, Gate
+from registry.gates import Gate
+from registry.measures import FOLD_TRADES
 from registry.shortfall import percent
 
 TOP = 3

@@ -70,6 +70,16 @@ def public_key() -> Ed25519PublicKey:
     return key
 
 
+def check_pair() -> None:
+    """Raise UsageError where a key is damaged or the public one is not that of the private one; nothing is made.
+
+    A machine that only verifies has the public key alone. Raises UnavailableError without one.
+    """
+    public_key()
+    if os.path.lexists(private_path()):
+        _check_belongs(_read_private(private_path()))
+
+
 def fingerprint(key: Ed25519PublicKey) -> str:
     """Return the first 16 hexadecimal digits of the SHA-256 of a public key's 32 bytes."""
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:_FINGERPRINT]
@@ -120,11 +130,17 @@ def _read_private(path: Path) -> Ed25519PrivateKey:
     return key
 
 
+def _check_belongs(key: Ed25519PrivateKey) -> None:
+    if fingerprint(public_key()) != fingerprint(key.public_key()):
+        raise UsageError(
+            f"{public_path()} does not belong to the {private_path().name} beside it: restore the right one."
+        )
+
+
 def _put_public_beside(key: Ed25519PrivateKey) -> None:
     path = public_path()
     if os.path.lexists(path):
-        if fingerprint(public_key()) != fingerprint(key.public_key()):
-            raise UsageError(f"{path} does not belong to the {private_path().name} beside it: restore the right one.")
+        _check_belongs(key)
         return
     pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     write_bytes(path, pem)

@@ -12,17 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from registry.plots import BAD, GOLD, GOOD, INK, PAPER, QUIET, STYLE, png
+from registry.stress_told import TITLES
 
-TITLES = {
-    "undisturbed": "As judged",
-    "jitter": "Slippage jitter, median",
-    "jitter_5": "Slippage jitter, 1 in 20",
-    "latency_1": "One bar late",
-    "latency_2": "Two bars late",
-    "costs_25": "Costs +25 %",
-    "costs_2x": "Costs ×2",
-    "worse_broker": "A worse broker's spread",
-}
 BOUND_OF = {
     "jitter_5": "profit_factor_jitter_5",
     **{name: f"{name}_profit_factor" for name in ("latency_1", "latency_2", "costs_25", "costs_2x", "worse_broker")},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from market import instruments, settings
+from market import gate_settings, instruments, settings
 from market.errors import UsageError
 from market.settings import Setting
 from market.timeframe import TIMEFRAMES
@@ -44,7 +44,7 @@ def test_every_recipe_is_sound(name):
 
 
 def test_the_six_gates_are_those_of_the_go_live_benchmarks():
-    assert settings.gates().model_dump() == {
+    assert gate_settings.gates().model_dump() == {
         "profit_factor": 1.6,
         "max_drawdown": 0.06,
         "sharpe_per_trade": 0.25,
@@ -153,7 +153,7 @@ def test_unknown_recipes_and_gate_profiles_are_told_the_nearest():
     with pytest.raises(UsageError, match=r"No \[high_conv\].*there are ensemble, .*Did you mean high_conf\?"):
         settings.recipe("high_conv")
     with pytest.raises(UsageError, match=r"No \[sixx\].*Did you mean six\?"):
-        settings.gates("sixx")
+        gate_settings.gates("sixx")
 
 
 def test_thresholds_are_fitted_or_numbers_on_their_own_side(config):

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 import feature_store
-from market import command, instruments, settings, simulated, tables
+from market import command, gate_settings, instruments, settings, simulated, tables
 from pipeline import demo, oracle, planted, planted_leak, stages, strength
 from pipeline.demo import Demo, Finding
 from pipeline.planted import Market
@@ -110,7 +110,7 @@ def test_both_markets_are_the_same_but_for_the_edge_and_go_on_past_the_cut_off()
 
 def test_the_demo_changes_no_gate_cost_or_barrier(shown):
     work = planted.prepare(shown.planted)
-    assert work.gates == settings.gates()
+    assert work.gates == gate_settings.gates()
     assert work.labels == settings.labels("XAUUSD", "15T")
     assert (work.exits, work.sampling) == ((1.4, 1.0, 50, 14), (None, 14))
     assert work.instrument == instruments.instrument("XAUUSD")
@@ -133,7 +133,7 @@ def oracle_on(market: Market, shown: Demo, change: float = 1.0) -> oracle.Oracle
 
 def test_the_oracle_earns_with_an_edge_inside_the_judged_window(shown):
     found = oracle_on(demo.PLANTED, shown)
-    assert found.profit_factor > settings.gates().profit_factor
+    assert found.profit_factor > gate_settings.gates().profit_factor
     assert found.trades.index[0] > JUDGED_FROM
     assert found.trades["t_exit"].max() <= CUT_OFF
 

@@ -18,7 +18,8 @@ from live.session import held
 from market import simulated, tables
 from market.errors import DataError, GateError, UnavailableError, UsageError
 from pipeline import cli, parity
-from registry import bundle, load_champion, promotion, runs, tracking, trials
+from registry import bundle, ledger, load_champion, promotion, runs, tracking, trials
+from registry.card import Card, from_json
 from training import ensemble
 
 SERIES = "XAUUSD_15T"
@@ -442,3 +443,120 @@ def test_a_signal_for_another_program_is_what_the_runner_decides(ready, capsys):
         generator.generate_signal("EURUSD", "15T", bars)
     with pytest.raises(DataError, match="needs"):
         generator.generate_signal("XAUUSD", "15T", bars.iloc[:100])
+
+
+def card_of(made: World) -> Card:
+    return from_json((made.home / "runs" / SERIES / "card.json").read_bytes())
+
+
+def test_a_planted_edge_passes_stress_and_the_honest_profile_too(ready, capsys):
+    told = answer(ready, capsys, "gate", SERIES, "--profile", "honest")
+    assert (told["status"], told["decides"], told["run_id"]) == ("READY", "six", card_of(ready).run_id)
+    assert {gate["name"]: gate["asked"] for gate in told["gates"]}["overfitting"] is False
+    got = {gate["name"]: gate["got"] for gate in told["gates"]}
+    assert got["stress"] == 0 and got["looks"] == 1 and got["permutation_p"] < 0.01 and got["deflated_sharpe"] > 0.999
+    for profile, code in (("honest", 0), ("six", 0), ("runbook", 0), ("honset", 2)):
+        assert ready.run("gate", SERIES, "--profile", profile) == code
+    assert "Did you mean honest?" in capsys.readouterr().err
+
+
+def test_the_card_holds_both_verdicts_and_what_luck_and_worse_fills_make_of_the_edge(ready):
+    card, folder = card_of(ready), ready.home / "runs" / SERIES
+    assert list(card.verdicts) == ["six", "honest"] and card.verdicts["six"] == card.gates
+    trades = tables.read_table(folder / "trades.parquet", tables.TRADES)
+    undisturbed = card.robustness["scenarios"][0]
+    assert (undisturbed["trades"], card.significance["result"]["trades"]) == (len(trades), len(trades))
+    assert undisturbed["profit_factor"] == pytest.approx(card.oos["profit_factor"])
+    assert 0 < card.significance["shrunken"]["expectancy"] < card.oos["expectancy"]
+    assert card.chances["luck"]["every"] < 0.01 and card.chances["power"]["every"] > 0.5
+    assert card.robustness["break_even"]["dead"]["multiple"] > 2
+    assert (folder / "plots" / "stress.png").stat().st_size > 10_000
+    assert len(list((ready.home / "mlartifacts").rglob("plots/stress.png"))) == 1
+    page = (folder / "card.md").read_text()
+    for title in ("## Other profiles", "## Against luck", "## Worse fills", "## Chances of the benchmarks"):
+        assert title in page
+
+
+def test_a_run_without_trades_says_in_a_line_that_nothing_can_be_asked(failed, capsys):
+    card = card_of(failed)
+    assert card.oos["trades"] == 0 and card.significance == card.robustness == {"why": "no trade was closed"}
+    assert not (failed.home / "runs" / SERIES / "plots" / "stress.png").exists()
+    told = answer(failed, capsys, "gate", SERIES, "--profile", "honest")
+    assert told["status"] == "FAILED" and failed.run("gate", SERIES, "--profile", "honest") == GateError.exit_code
+    asked = {gate["name"]: gate["note"] for gate in told["gates"] if not gate["passed"]}
+    assert asked["deflated_sharpe"] == asked["permutation_p"] == asked["stress"] == "no trade was closed"
+    capsys.readouterr()
+    assert failed.run("card", SERIES) == 0
+    said = capsys.readouterr().out
+    assert said.count("nothing can be asked") == 1 and "Profile honest says FAILED" in said
+
+
+def test_a_fourth_look_at_the_window_is_refused_by_honest_though_nothing_else_has_changed(ready, capsys):
+    card, path = card_of(ready), ready.home / "ledger.jsonl"
+    content = path.read_bytes()
+    window = {"oos_start": card.window["oos_start"], "cut_off": card.window["cut_off"]}
+    for model in ("first", "second", "third"):
+        assert ready.run("gate", SERIES, "--profile", "honest") == 0
+        ledger.record(ready.home, SERIES, "look", bars_sha256="b", config_sha256="c", model=model, **window)
+    told = answer(ready, capsys, "gate", SERIES, "--profile", "honest")
+    path.write_bytes(content)
+    assert [gate["name"] for gate in told["gates"] if not gate["passed"]] == ["looks"]
+    assert told["looks"] == 4 and told["status"] == "FAILED"
+
+
+def test_the_configured_profile_decides_promotion(ready, capsys):
+    before = promotion.production(ready.home)[SERIES]
+    path = ready.config / "gates.toml"
+    text = path.read_text()
+    path.write_text(text.replace('profile = "six"', 'profile = "many"') + "\n[many]\ntrades = 100_000\n")
+    assert ready.run("train", "XAUUSD", "15T") == GateError.exit_code
+    refused = card_of(ready)
+    assert (refused.status, refused.profile, list(refused.verdicts)) == ("FAILED", "many", ["six", "honest", "many"])
+    assert all(gate.passed for gate in refused.verdicts["six"])
+    assert promotion.production(ready.home)[SERIES] == before
+    assert "fails 1 of 1 benchmarks of profile many" in answer(ready, capsys, "card", SERIES)["headline"]
+    path.write_text(text.replace('profile = "six"', 'profile = "honest"'))
+    assert ready.run("train", "XAUUSD", "15T") == 0
+    record = promotion.production(ready.home)[SERIES]
+    assert (record["profile"], record["run_id"]) == ("honest", card_of(ready).run_id) != ("six", before["run_id"])
+    assert [gate["name"] for gate in record["gates"]] == [gate.name for gate in card_of(ready).verdicts["honest"]]
+    assert card_of(ready).looks == 1
+    assert load_champion(SERIES, ready.home).run_id == record["run_id"]
+    path.write_text(text)
+
+
+def test_a_run_folder_that_is_not_what_was_judged_is_refused(ready, capsys):
+    path = ready.home / "runs" / SERIES / "backtest.json"
+    content = path.read_bytes()
+    path.write_bytes(content + b" ")
+    capsys.readouterr()
+    assert ready.run("gate", SERIES) == UnavailableError.exit_code
+    path.write_bytes(content)
+    assert "is not what the last card" in capsys.readouterr().err
+    assert ready.run("gate", SERIES) == 0
+
+
+def test_a_doctor_asks_every_question_of_a_trained_run_and_finds_an_edge_too_good_to_be_true(ready, capsys):
+    told = answer(ready, capsys, "doctor", SERIES)
+    assert told["status"] == "READY"
+    (left,) = told["not_asked"]  # fourteen months hold three windows of four months
+    assert left["why"].startswith("fewer than 4 windows") and left["checks"] == ["feature_drift", "class_drift"]
+    found = {one["check"] for one in told["findings"]}
+    assert "implausible_sharpe" in found
+    assert not found & {"leaks", "causality", "skill", "deflated_sharpe", "no_trade", "other_bars", "entries_removed"}
+    at_home = {one["check"] for one in answer(ready, capsys, "doctor", "--home")["findings"]}
+    assert at_home <= {"port"}  # whatever else listens on this machine
+
+
+def test_a_doctor_does_not_ask_files_that_were_changed_after_the_run(ready, capsys):
+    trades = ready.home / "runs" / SERIES / "trades.parquet"
+    content = trades.read_bytes()
+    trades.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    try:
+        (left,) = answer(ready, capsys, "doctor", SERIES)["not_asked"]
+        assert "were changed since" in left["why"] and {"best_month", "feature_drift"} < set(left["checks"])
+        capsys.readouterr()
+        assert ready.run("doctor", "--home") == 3  # a table is no longer what its manifest says
+        assert "trades.parquet was changed after it was written" in capsys.readouterr().out
+    finally:
+        trades.write_bytes(content)

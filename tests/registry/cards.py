@@ -17,6 +17,18 @@ BOUNDS = {
     "trades": 200,
     "fold_profit_factor_variation": 0.35,
 }
+OTHERS = {
+    "expectancy": 0.20,
+    "daily_sharpe": 1.80,
+    "deflated_sharpe": 0.95,
+    "overfitting": 0.05,
+    "permutation_p": 0.05,
+    "stress": 0,
+    "fold_heterogeneity_p": 0.05,
+    "folds_earning": 0.80,
+    "looks": 3,
+}
+EVERY = BOUNDS | OTHERS
 GOOD = {
     "profit_factor": 1.82,
     "max_drawdown": 0.041,
@@ -29,7 +41,7 @@ GOOD = {
 
 def gate(name: str, got: float | None, note: str = "") -> Gate:
     """Return the gate `name` for `got`, with an interval a tenth to each side."""
-    direction, wanted = GATES[name].direction, BOUNDS[name]
+    direction, wanted = GATES[name].direction, EVERY[name]
     interval = None if got is None else (0.9 * got, 1.1 * got)
     passed = meets(got, wanted, direction)
     return Gate(name=name, got=got, wanted=wanted, direction=direction, passed=passed, interval=interval, note=note)

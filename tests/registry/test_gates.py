@@ -8,9 +8,15 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from backtest import metrics
 from market.errors import UsageError
-from registry.gates import GATES, Gate, Measured, judge, judged, passing_risk, status, what_it_would_take
-from tests.registry.cards import BOUNDS, account, gate
+from market.gate_settings import PROMISED, Gates
+from market.sessions import trading_day
+from market.tape import DEFAULT_MARKET
+from registry.evidence import Measured
+from registry.gates import GATES, Gate, judge, judged, status, what_it_would_take
+from registry.measures import passing_risk
+from tests.registry.cards import BOUNDS, EVERY, account, gate
 
 TINY = 1e-9
 FOLDS = [{"fold": number, "profit_factor": 1.5, "trades": 60, "losses": 20} for number in range(1, 11)]
@@ -28,7 +34,7 @@ def winners(share: float, n: int = 400) -> np.ndarray:
 
 @pytest.mark.parametrize("name", GATES)
 def test_the_bound_itself_passes_and_a_hair_beyond_it_fails(name: str) -> None:
-    wanted, sign = BOUNDS[name], 1 if GATES[name].direction == ">=" else -1
+    wanted, sign = EVERY[name], 1 if GATES[name].direction == ">=" else -1
     assert judged(name, Measured(wanted), wanted).passed
     assert judged(name, Measured(wanted + sign * TINY), wanted).passed
     assert not judged(name, Measured(wanted - sign * TINY), wanted).passed
@@ -37,7 +43,7 @@ def test_the_bound_itself_passes_and_a_hair_beyond_it_fails(name: str) -> None:
 @pytest.mark.parametrize("name", GATES)
 @pytest.mark.parametrize("got", [None, float("nan"), float("inf"), float("-inf")])
 def test_what_is_no_number_fails_closed(name: str, got: float | None) -> None:
-    one = judged(name, Measured(got, "because", (0.0, 1.0)), BOUNDS[name])
+    one = judged(name, Measured(got, "because", (0.0, 1.0)), EVERY[name])
     assert not one.passed
     assert one.got is None and one.interval is None and one.note
     assert what_it_would_take(one, 100).startswith("not computable: ")
@@ -45,11 +51,13 @@ def test_what_is_no_number_fails_closed(name: str, got: float | None) -> None:
 
 @pytest.mark.parametrize("name", GATES)
 def test_every_benchmark_has_a_bound_in_the_configuration_and_says_what_it_would_take(name: str) -> None:
-    bounds = tomllib.loads(Path("config/gates.toml").read_text())["six"]
-    assert bounds[name] == BOUNDS[name]
-    short = 0.8 if GATES[name].direction == ">=" else 1.25
-    assert what_it_would_take(judged(name, Measured(BOUNDS[name] * short), BOUNDS[name]), 150)
-    assert what_it_would_take(judged(name, Measured(BOUNDS[name]), BOUNDS[name]), 150) == ""
+    profiles = tomllib.loads(Path("config/gates.toml").read_text())
+    asked = [profiles[profile][name] for profile in PROMISED if name in profiles[profile]]
+    assert EVERY[name] in asked
+    short = 0.8 * EVERY[name] if GATES[name].direction == ">=" else 1.25 * EVERY[name] + 1e-6
+    failed = judged(name, Measured(short), EVERY[name])
+    assert not failed.passed and what_it_would_take(failed, 150)
+    assert what_it_would_take(judged(name, Measured(EVERY[name]), EVERY[name]), 150) == ""
 
 
 def test_a_gate_that_contradicts_its_numbers_cannot_be_built() -> None:
@@ -81,6 +89,22 @@ def test_the_numbers_are_those_of_the_definition() -> None:
     assert found["trades"].got == 400
     assert found["max_drawdown"].got == pytest.approx(np.max(1 - marked / np.maximum.accumulate(marked)))
     assert found["fold_profit_factor_variation"].got == 0.0
+
+
+def test_a_daily_sharpe_is_that_of_thirty_days_or_more_and_a_mean_r_is_a_mean() -> None:
+    r = winners(0.55)
+    trades, equity = account(r)
+    bounds = {"expectancy": 0.2, "daily_sharpe": 1.8}
+    found = by_name(judge(trades, equity, FOLDS, bounds, 0.005))
+    assert found["expectancy"].got == pytest.approx(r.mean())
+    days = trading_day(pd.DatetimeIndex(equity.index), DEFAULT_MARKET)
+    assert found["daily_sharpe"].got == pytest.approx(metrics.daily_sharpe(equity["equity"], days))
+    low, high = found["daily_sharpe"].interval or (np.nan, np.nan)
+    assert low < found["daily_sharpe"].got < high
+    short = by_name(judge(*account(r[:100]), FOLDS, bounds, 0.005))["daily_sharpe"]
+    assert (short.got, short.passed) == (None, False) and short.note.endswith("trading days, wanted at least 30")
+    still = by_name(judge(trades, equity.assign(equity=1e5), FOLDS, bounds, 0.005))["daily_sharpe"]
+    assert (still.got, still.note) == (None, "equity is the same every day")
 
 
 def test_the_same_evidence_gives_the_same_intervals() -> None:
@@ -175,17 +199,23 @@ def test_an_account_that_no_risk_can_save_is_told_so() -> None:
     assert passing_risk(falling, 0.0005, 0.06) is None
 
 
-def test_bounds_must_be_exactly_those_of_the_gates() -> None:
+def test_bounds_must_be_finite_and_those_of_gates_and_some() -> None:
     trades, equity = account(winners(0.6))
     with pytest.raises(UsageError, match="Did you mean win_rate"):
         judge(trades, equity, FOLDS, BOUNDS | {"win_rat": 0.5}, 0.005)
-    for broken in ({name: BOUNDS[name] for name in list(BOUNDS)[1:]}, BOUNDS | {"profit_factor": float("nan")}):
-        with pytest.raises(UsageError, match="Gate profit_factor has no finite bound"):
-            judge(trades, equity, FOLDS, broken, 0.005)
+    with pytest.raises(UsageError, match="Gate profit_factor has no finite bound"):
+        judge(trades, equity, FOLDS, BOUNDS | {"profit_factor": float("nan")}, 0.005)
+    with pytest.raises(UsageError, match="No gate is asked"):
+        judge(trades, equity, FOLDS, {}, 0.005)
+
+
+def test_the_registry_of_gates_and_the_settings_know_the_same_ones() -> None:
+    assert list(GATES) == list(Gates.model_fields)
+    assert {name for names in PROMISED.values() for name in names} == set(GATES)
 
 
 def test_a_verdict_needs_every_gate() -> None:
-    all_passed = [gate(name, BOUNDS[name]) for name in GATES]
+    all_passed = [gate(name, BOUNDS[name]) for name in BOUNDS]
     assert status(all_passed) == "READY"
     assert status(all_passed[1:]) == "FAILED"
     assert status([]) == "FAILED"
