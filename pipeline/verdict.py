@@ -39,6 +39,9 @@ from training.reliability import reliability
 
 _LOOKS_TO_WARN = 4
 _COSTS = ("configurations", "effective_trials", "expected_best_sharpe_200")
+_NO_TRADE = (
+    "The model does not trade: out of fold it said the same of every bar, or no threshold had a positive expectancy."
+)
 _PROBABILITIES = ["p_down", "p_flat", "p_up"]
 
 
@@ -206,7 +209,7 @@ def _warnings(job: Job, training: Mapping[str, Any], counts: ledger.Counts) -> l
     manifest = tables.read_manifest(job.workspace.bars)
     found = data_warnings(manifest) if manifest else []
     if training["choice"]["long"] is None:
-        found.append("No threshold had a positive net expectancy out of fold: the model does not trade.")
+        found.append(_NO_TRADE)
     if manifest and manifest.last and pd.Timestamp(manifest.last) < job.cut_off:
         found.append(f"The bars end at {manifest.last[:10]}, before the cut-off {job.cut_off:%Y-%m-%d}.")
     if counts.looks >= _LOOKS_TO_WARN:

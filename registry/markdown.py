@@ -111,10 +111,23 @@ def _title(card: Mapping[str, Any]) -> str:
     what = "passes every benchmark" if not failed else f"fails {failed} of {len(card['gates'])} benchmarks"
     if card["profile"] != SIX:
         what += f" of profile {card['profile']}"
-    if skilled_folds(card["folds"]) == 0:
-        what = f"no fold has skill in direction against the base rate; {what}"
+    what = f"{_without_skill(card)}{what}"
     simulated = "SIMULATED, never real: " if card["simulated"] else ""
     return f"{card['series']} {card['status']}: {simulated}{what}"
+
+
+def _without_skill(card: Mapping[str, Any]) -> str:
+    """Return what the first line says where the folds do not know the direction, else an empty string.
+
+    Some folds have skill by luck: an interval of 90 % lies above 0 in one of twenty that know nothing.
+    """
+    folds, low = skilled_folds(card["folds"]), card["skill"].get("out_of_fold", {}).get("low")
+    if folds == 0:
+        return "no fold has skill in direction against the base rate; "
+    if folds is None or low is None or low > 0.0:
+        return ""
+    count = len(card["folds"])
+    return f"skill in direction does not differ from none ({folds} of {count} folds, luck makes {0.05 * count:g}); "
 
 
 def _verdict(card: Mapping[str, Any]) -> str:

@@ -162,7 +162,8 @@ def unstable(facts: Facts) -> str | None:
 
 def low_win_rate(facts: Facts) -> str | None:
     """Trades win too rarely though they may pay."""
-    if "win_rate" not in facts.failed:
+    gate = facts.failed.get("win_rate")
+    if gate is None or (gate.got is None and facts.trades == 0):
         return None
     return (
         "Wins are too rare for this benchmark: a nearer take-profit or a farther stop raises the win rate (and lowers "

@@ -12,7 +12,7 @@ import pandas as pd
 
 from market.errors import DataError
 from training import final, parts
-from training.dataset import Dataset
+from training.dataset import Dataset, drop_labels_past
 from training.ensemble import Ensemble
 from training.journals import Journals
 from training.judging import Judged, judge
@@ -77,7 +77,7 @@ def train(
         [told for one in judged for told in one.figures["splits"]] + last.splits,
         [one.figures for one in judged],
         pd.concat([one.predictions for one in judged]).dropna(),
-        _pooled_figures(data, judged, plan.venue.exits.bars),
+        _pooled_figures(data, judged, edges, plan.venue.exits.bars),
         last.trials,
         last.selection,
         last.told,
@@ -94,8 +94,13 @@ def _check_first(rows: np.ndarray, data: Dataset, edges: pd.DatetimeIndex, plan:
         )
 
 
-def _pooled_figures(data: Dataset, judged: list[Judged], block: int) -> dict[str, Any]:
-    """Return the classification figures of all folds together, each row against its own fold's base rate."""
+def _pooled_figures(data: Dataset, judged: list[Judged], edges: pd.DatetimeIndex, block: int) -> dict[str, Any]:
+    """Return the classification figures of all folds together, each row against its own fold's base rate.
+
+    As in each fold, labels that end past the edge of its block are left out.
+    """
     predictions = pd.concat([one.predictions for one in judged])
     rates = np.vstack([np.tile(one.figures["base_rate"], (len(one.predictions), 1)) for one in judged])
-    return skill(data.take(data.X.index.get_indexer(predictions.index)), predictions, rates, block)
+    rows = data.take(data.X.index.get_indexer(predictions.index))
+    ends = edges[predictions["fold"].to_numpy(dtype=np.int64) + 1]
+    return skill(drop_labels_past(rows, ends), predictions, rates, block)

@@ -97,8 +97,8 @@ def base_rate(data: Dataset) -> np.ndarray:
     return np.bincount(labels, minlength=3) / len(labels)
 
 
-def drop_labels_past(data: Dataset, edge: pd.Timestamp) -> Dataset:
-    """Return `data` without the labels that end after `edge`: what happened later is not known there."""
+def drop_labels_past(data: Dataset, edge: pd.Timestamp | pd.DatetimeIndex) -> Dataset:
+    """Return `data` without the labels that end after `edge`, one for all rows or for each: that is not known there."""
     late = (data.t1 > edge).to_numpy()
     t1 = data.t1.mask(late)
     r = np.where(late[:, None], np.nan, data.r)

@@ -7,8 +7,9 @@ _NAMES = ("down", "flat", "up")
 
 
 def reliability(y: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFrame:
-    """Return for each class and bin of equal counts: label, mean `predicted` probability, `observed` share, `count`.
+    """Return for each class and bin: label, mean `predicted` probability, `observed` share, `count`.
 
+    Bins have about equal counts; equal probabilities share one.
     `y` holds −1, 0, 1 and `p` (rows × 3) the probabilities of down, flat, up. Without rows the table is empty.
     Source: Niculescu-Mizil and Caruana (2005), Predicting Good Probabilities With Supervised Learning, §2.
 
@@ -19,11 +20,18 @@ def reliability(y: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFrame:
     rows = []
     for column, name in enumerate(_NAMES):
         order = np.argsort(p[:, column], kind="stable")
-        for part in np.array_split(order, min(bins, len(order)) or 1):
+        for part in _bins(order, p[order, column], bins):
             if len(part):
                 predicted, observed = float(p[part, column].mean()), float((y[part] == column - 1).mean())
                 rows.append({"label": name, "predicted": predicted, "observed": observed, "count": len(part)})
     return pd.DataFrame(rows, columns=["label", "predicted", "observed", "count"])
+
+
+def _bins(order: np.ndarray, rising: np.ndarray, bins: int) -> list[np.ndarray]:
+    """Return `order` cut into about equal parts, none between two equal values: what was told alike is judged alike."""
+    ends = np.cumsum([len(part) for part in np.array_split(order, min(bins, len(order)) or 1)])[:-1]
+    apart = np.searchsorted(rising, rising[ends - 1], side="right") if len(ends) else ends
+    return np.split(order, np.unique(apart))
 
 
 def expected_calibration_error(y: np.ndarray, p: np.ndarray, bins: int = 10) -> float | None:

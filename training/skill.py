@@ -6,8 +6,7 @@ import pandas as pd
 from training import classification
 from training.dataset import Dataset
 from training.ensemble import PROBABILITIES
-
-_CONSTANT = 1e-3  # directional probabilities within a tenth of a percent of each other are one opinion
+from training.thresholds import ONE_OPINION
 
 
 def skill(data: Dataset, predictions: pd.DataFrame, rates: np.ndarray, block: int) -> dict[str, float | None]:
@@ -42,7 +41,7 @@ def _opinions(sides: np.ndarray, odds: np.ndarray, folds: np.ndarray) -> np.ndar
     known = sides.copy()
     for fold in np.unique(folds):
         rows = folds == fold
-        if np.ptp(sides[rows, 2]) < _CONSTANT:
+        if np.ptp(sides[rows, 2]) < ONE_OPINION:
             known[rows] = odds[rows]
     return known
 

@@ -16,6 +16,8 @@ from market.tape import Tape, tape
 MINIMUM_TRADES = 60
 SAFE_TRADES = MINIMUM_TRADES + 2 * math.sqrt(MINIMUM_TRADES)
 
+ONE_OPINION = 1e-3  # directional probabilities within a tenth of a percent of each other are one opinion
+
 _CANDIDATES = np.round(np.arange(0.50, 0.905, 0.01), 2)
 
 
@@ -53,20 +55,39 @@ def choose(bars: pd.DataFrame, score: pd.DataFrame, venue: Venue, blocks: float)
 
     `bars` must end where the score may be known. A judged block needs 60 trades; enough is two standard deviations of a
     count more than that for each of the `blocks` block lengths that the scores span. Where no candidate has positive
-    expectancy the answer is "no trade", with the best that was found.
+    expectancy the answer is "no trade", with the best that was found. Thresholds that do not decide (see `decide`) are
+    no candidates.
     """
     arrays, ts = _tape(bars, venue)
-    tried = [_outcome(arrays, ts, score, venue, float(long), round(1.0 - float(long), 6)) for long in _CANDIDATES]
+    pairs = [(float(long), round(1.0 - float(long), 6)) for long in _CANDIDATES]
+    tried = [_outcome(arrays, ts, score, venue, *pair) for pair in pairs if decide(score["score"].to_numpy(), *pair)]
     enough = [one for one in tried if one.trades >= SAFE_TRADES * max(blocks, 1.0) and one.expectancy is not None]
     if not enough:
-        return Choice(None, None, max(one.trades for one in tried), None)
+        return Choice(None, None, max((one.trades for one in tried), default=0), None)
     best = max(enough, key=lambda one: one.expectancy or -np.inf)
     return best if (best.expectancy or 0.0) > 0 else best._replace(long=None, short=None)
 
 
 def given(bars: pd.DataFrame, score: pd.DataFrame, venue: Venue, long: float, short: float) -> Choice:
-    """Return fixed thresholds with what they brought on `score`."""
+    """Return fixed thresholds with what they brought on `score`, "no trade" where they do not decide (see `decide`)."""
+    if not decide(score["score"].to_numpy(), long, short):
+        return Choice(None, None, 0, None)
     return _outcome(*_tape(bars, venue), score, venue, long, short)
+
+
+def decide(score: np.ndarray, long: float, short: float) -> bool:
+    """Return whether thresholds make something of `score`: not the same of every row, nor sides of one opinion.
+
+    A model that knows nothing of direction says the share of ups. Where that is above the threshold it would be long at
+    every bar: a rising market would pay it, and be taken for knowledge.
+
+    >>> decide(np.array([0.55, 0.56]), 0.5, 0.5), decide(np.array([0.55, 0.56]), 0.555, 0.445)
+    (False, True)
+    """
+    known = score[np.isfinite(score)]
+    if len(known) == 0 or np.ptp(known) < ONE_OPINION:
+        return False
+    return bool(np.ptp(np.where(known >= long, 1, np.where(known <= short, -1, 0))) > 0)
 
 
 def _tape(bars: pd.DataFrame, venue: Venue) -> tuple[Tape, pd.DatetimeIndex]:

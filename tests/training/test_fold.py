@@ -8,7 +8,7 @@ from market import simulated
 from market.errors import DataError
 from tests.markets import stamps
 from tests.training.worlds import rows_of, small_bars, small_plan
-from training import crossval, dataset, edges
+from training import crossval, dataset, edges, thresholds
 from training.plan import Plan
 from training.skill import skill
 from training.thresholds import choose
@@ -59,6 +59,22 @@ def test_without_a_positive_expectancy_the_answer_is_no_trade(bars, plan):
     assert choice.long is None
     assert choice.described() == "no trade"
     assert choice.policy(plan.venue.guards).long_threshold == np.inf
+
+
+def test_a_model_that_knows_nothing_of_direction_does_not_ride_a_rising_market(bars, plan):
+    """Its score is the share of ups. Long at every bar, it would be paid by the trend, and judged as if it knew."""
+    up = simulated.simulate("XAUUSD", "15T", "2019-01-02", "2019-03-31")
+    up[["open", "high", "low", "close"]] *= np.linspace(1.0, 2.0, len(up))[:, None]
+    venue = plan.venue._replace(costs=plan.venue.costs._replace(spread_floor=0.0, slippage=0.0))
+    always = pd.DataFrame(
+        {"score": 0.55, "expected_r_long": 1.0, "expected_r_short": 1.0, "confidence": 0.55}, up.index
+    )
+    assert thresholds.choose(up, always, venue, blocks=1.0).described() == "no trade"
+    assert thresholds.given(up, always, venue, 0.5, 0.5).described() == "no trade"
+    sure = always.assign(score=np.where(np.arange(len(up)) % 2, 0.55, 0.56))
+    assert thresholds.given(up, sure, venue, 0.5, 0.5).described() == "no trade"
+    riding = thresholds.given(up, sure, venue, 0.555, 0.445)
+    assert riding.trades > 100 and (riding.expectancy or 0.0) > 0.1  # what a broken twin would have been paid
 
 
 def test_thresholds_need_sixty_trades_a_block(bars, plan):
