@@ -10,6 +10,8 @@ import click
 
 from market import command
 from market.errors import GateError, UsageError
+from pipeline.cli_bars import VERBS
+from pipeline.cli_options import JSON, of_series
 
 
 class _Verbs(click.Group):
@@ -30,16 +32,6 @@ class _Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-_SERIES = (click.argument("symbol"), click.argument("timeframe"))
-
-
-def _series(function: Any) -> Any:
-    for argument in reversed(_SERIES):
-        function = argument(function)
-    return function
-
-
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="assay", prog_name="assay")
 def assay() -> None:
@@ -49,106 +41,13 @@ def assay() -> None:
     """
 
 
-@assay.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--symbol", required=True, help="Symbol or alias in config/instruments.toml.")
-@click.option(
-    "--timeframe", "timeframe_name", help="1T 5T 15T 30T 1H 4H, or as you write it: M15, 15min …; default: as it looks."
-)
-@click.option("--format", default="auto", show_default=True, help="A format by name; auto recognises it and says it.")
-@click.option(
-    "--timezone", help="Clock of the stamps: UTC, Europe/Athens, EET-EU, NY+7, UTC+3 …; needless where they carry it."
-)
-@click.option("--stamp", help="Whether a stamp is the open or the close of its bar.")
-@click.option("--dates", type=click.Choice(["day", "month"]), help="What comes first in dates such as 01/02/2024.")
-@click.option("--ask", type=click.Path(path_type=Path), help="The file of ask prices that goes with one of bids.")
-@click.option("--quarantine", is_flag=True, help="Set bad rows aside and import the rest.")
-@click.option("--prefer", help="Which bars hold where stored and new ones differ: old or new.")
-@click.option("--replace", is_flag=True, help="Begin the series anew instead of adding to it.")
-@_JSON
-def import_(
-    files: tuple[Path, ...], symbol: str, timeframe_name: str | None, ask: Path | None, as_json: bool, **options: Any
-) -> None:
-    """Import bars from files as vendors give them, zipped or not; bars that are stored already are left alone."""
-    from pipeline import imports, questions, screen, screen_imports
-
-    wish = imports.Wish(*(options.pop(name) for name in imports.Wish._fields))
-    declared = questions.answered([*files], symbol, imports.Declared(**options), ask=sys.stdin.isatty() and not as_json)
-    show = screen.Screen()
-    with show.stage("import") as report:
-        stored = imports.import_bars(
-            list(files),
-            symbol=symbol,
-            timeframe_name=timeframe_name,
-            declared=declared,
-            ask=ask,
-            wish=wish,
-            report=report,
-        )
-    screen.show(stored, as_json, screen_imports.imported)
-
-
-@assay.command()
-@click.argument("provider")
-@_series
-@click.option("--from", "first", required=True, type=command.Date(), help="First day.")
-@click.option("--to", "end", type=command.Date(), help="Day on which it ends (excluded); default: now.")
-@click.option("--quarantine", is_flag=True, help="Set bad rows aside and import the rest.")
-@click.option("--prefer", help="Which bars hold where stored and new ones differ: old or new.")
-@click.option("--replace", is_flag=True, help="Begin the series anew instead of adding to it.")
-@_JSON
-def fetch(
-    provider: str, symbol: str, timeframe: str, first: dt.date, end: dt.date | None, as_json: bool, **options: Any
-) -> None:
-    """Fetch bars from dukascopy, binance or polygon and import them; goes on where it was stopped."""
-    from pipeline import fetching, imports, screen, screen_imports
-
-    fetched = fetching.fetch(provider, symbol, timeframe, first, end, imports.Wish(**options), screen.Screen())
-    screen.show(fetched, as_json, screen_imports.imported)
-
-
-@assay.command()
-@_series
-@click.option("--as-of", type=command.Instant(), help="Look at the bars as they were stored at this instant (UTC).")
-@_JSON
-def validate(symbol: str, timeframe: str, as_of: dt.datetime | None, as_json: bool) -> None:
-    """Say what is wrong with stored bars: coverage, gaps by kind, spikes, spread, clock; exits 4 on errors."""
-    from pipeline import screen, screen_bars
-    from pipeline import validate as validation
-
-    answer = validation.validate(symbol, timeframe, as_of)
-    screen.show(answer, as_json, screen_bars.validated)
-    sys.exit(validation.exit_code(answer))
-
-
-@assay.command()
-@_series
-@click.option("--to", required=True, type=click.Path(path_type=Path), help="A new file, .parquet or .csv.")
-@click.option("--as-of", type=command.Instant(), help="Write the bars as they were stored at this instant (UTC).")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
-@_JSON
-def export(symbol: str, timeframe: str, to: Path, as_of: dt.datetime | None, force: bool, as_json: bool) -> None:
-    """Write stored bars to a file that `assay import --stamp close` reads back bit for bit."""
-    from pipeline import export as exporting
-    from pipeline import screen, screen_bars
-
-    screen.show(exporting.export(symbol, timeframe, to, as_of, force), as_json, screen_bars.exported)
-
-
-@assay.command()
-@click.argument("symbol")
-@click.option("--to", "timeframe", required=True, help="The coarser timeframe to make, or all.")
-@_JSON
-def resample(symbol: str, timeframe: str, as_json: bool) -> None:
-    """Make bars of coarser timeframes from the finest stored ones that divide them."""
-    from pipeline import resampling, screen, screen_imports
-
-    screen.show(resampling.resample(symbol, timeframe), as_json, screen_imports.resampled)
+for _verb in VERBS:
+    assay.add_command(_verb)
 
 
 @assay.command()
 @click.argument("series", nargs=-1)
-@_JSON
+@JSON
 def enrich(series: tuple[str, ...], as_json: bool) -> None:
     """Compute features of the named series, or of all imported ones."""
     from pipeline import main_job, screen
@@ -161,7 +60,7 @@ def enrich(series: tuple[str, ...], as_json: bool) -> None:
 @click.argument("timeframe", required=False)
 @click.option("--cuts", default=200, show_default=True, type=click.IntRange(1), help="Cut points to perturb after.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the cut points and the noise.")
-@_JSON
+@JSON
 def causality(symbol: str | None, timeframe: str | None, cuts: int, seed: int, as_json: bool) -> None:
     """Prove on stored bars that no feature and no label sees the future; without a series on all. A leak exits 3."""
     from pipeline import causality as gate
@@ -175,8 +74,8 @@ def causality(symbol: str | None, timeframe: str | None, cuts: int, seed: int, a
 
 
 @assay.command()
-@_series
-@_JSON
+@of_series
+@JSON
 def label(symbol: str, timeframe: str, as_json: bool) -> None:
     """Label stored bars: each row a trade settled by the backtest's own rules."""
     from pipeline import main_job, screen
@@ -185,7 +84,7 @@ def label(symbol: str, timeframe: str, as_json: bool) -> None:
 
 
 @assay.command()
-@_series
+@of_series
 @click.option("--cut-off", type=command.Date(), help="Judge up to this day (excluded) instead of the configured one.")
 @click.option("--recipe", help="A recipe of config/recipes.toml; default: the configured one.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one for each core.")
@@ -193,7 +92,7 @@ def label(symbol: str, timeframe: str, as_json: bool) -> None:
 @click.option(
     "--tune-minutes", "minutes", metavar="M", type=click.FloatRange(0), help="Tune for M minutes of the training."
 )
-@_JSON
+@JSON
 def train(
     symbol: str,
     timeframe: str,
@@ -237,7 +136,7 @@ def train(
     show_default=True,
     help="A bar that touches stop and target: a stop, or told by the finest stored bars of the symbol.",
 )
-@_JSON
+@JSON
 def backtest(series: str, as_json: bool, **options: Any) -> None:
     """Trade stored bars by a trained model, or by scores of your own, without training; write a tear sheet."""
     from pipeline import backtesting, screen, screen_backtest
@@ -251,7 +150,7 @@ def backtest(series: str, as_json: bool, **options: Any) -> None:
 @click.option(
     "--run", "run_id", metavar="RUN_ID", help="Any run, a FAILED one too; default: the champion, else the last."
 )
-@_JSON
+@JSON
 def stress(series: str, run_id: str | None, as_json: bool) -> None:
     """Say whether a run survives worse fills: slippage, latency, costs, luck; exits 3 where a bound fails."""
     from pipeline import screen, screen_stress, stressing
@@ -267,7 +166,7 @@ def stress(series: str, run_id: str | None, as_json: bool) -> None:
 @click.option("--tier", default="commit", show_default=True, help="commit, merge, night or release.")
 @click.option("--seed", type=click.IntRange(0), help="The first seed; default: the one in config/placebo.toml.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one for each core.")
-@_JSON
+@JSON
 def placebo(tier: str, seed: int | None, workers: int | None, as_json: bool) -> None:
     """Measure the verdict itself: judge worlds without an edge, with one, and with leaks. A failed tier exits 3."""
     from pipeline import placebo as trial
@@ -281,7 +180,7 @@ def placebo(tier: str, seed: int | None, workers: int | None, as_json: bool) -> 
 @assay.command()
 @click.argument("series")
 @click.option("--markdown", is_flag=True, help="Print the whole card as Markdown.")
-@_JSON
+@JSON
 def card(series: str, markdown: bool, as_json: bool) -> None:
     """Show the last verdict of a series."""
     from pipeline import answers, screen
@@ -296,7 +195,7 @@ def card(series: str, markdown: bool, as_json: bool) -> None:
 @click.argument("series", required=False)
 @click.option("--run", "run_id", metavar="RUN_ID", help="Any run of the series, by its card; default: the last.")
 @click.option("--home", "whole", is_flag=True, help="Examine the installation, data, registry and keys instead.")
-@_JSON
+@JSON
 def doctor(series: str | None, run_id: str | None, whole: bool, as_json: bool) -> None:
     """Say what would make a sceptical trader distrust a run, or what is wrong with a home; exits 3 if critical."""
     from pipeline import doctor as doctors
@@ -315,7 +214,7 @@ def doctor(series: str | None, run_id: str | None, whole: bool, as_json: bool) -
 @click.option(
     "--profile", metavar="NAME", help="six, runbook, sign_off, honest or your own; default: the one that decides."
 )
-@_JSON
+@JSON
 def gate(series: str, profile: str | None, as_json: bool) -> None:
     """Judge the last run of a series by a profile of gates, without promoting it; exits 3 where it says no."""
     from pipeline import gating, screen, screen_gating
@@ -328,7 +227,7 @@ def gate(series: str, profile: str | None, as_json: bool) -> None:
 @assay.command()
 @click.argument("series")
 @click.option("--all", "every", is_flag=True, help="Show every entry; default: the last 20.")
-@_JSON
+@JSON
 def ledger(series: str, every: bool, as_json: bool) -> None:
     """Show the trials and looks that a series has had, and what they cost: how good luck alone would look."""
     from pipeline import answers, screen, screen_ledger
@@ -337,7 +236,7 @@ def ledger(series: str, every: bool, as_json: bool) -> None:
 
 
 @assay.command()
-@_JSON
+@JSON
 def models(as_json: bool) -> None:
     """Show what is in production."""
     from pipeline import answers, screen
@@ -351,7 +250,7 @@ def models(as_json: bool) -> None:
 @click.option("--end-date", type=command.Date(), help="Day on which it ends (excluded).")
 @click.option("--overlay", is_flag=True, help="Lay the limits of config/live.toml over both sides.")
 @click.option("--journal", type=click.Path(path_type=Path), help="Compare this journal instead of replaying anew.")
-@_JSON
+@JSON
 def parity(as_json: bool, **options: Any) -> None:
     """Replay a run through the runner and compare it with the backtest, trade by trade; exits 3 where they differ."""
     from pipeline import parity as comparison
@@ -364,7 +263,7 @@ def parity(as_json: bool, **options: Any) -> None:
 
 @assay.command()
 @click.argument("signal_id")
-@_JSON
+@JSON
 def explain(signal_id: str, as_json: bool) -> None:
     """Show how a decision of the runner came about, from the raw bar's hash to the order."""
     from pipeline import explain as explanation
@@ -376,7 +275,7 @@ def explain(signal_id: str, as_json: bool) -> None:
 @assay.command()
 @click.argument("action", type=click.Choice(["show"]))
 @click.argument("series")
-@_JSON
+@JSON
 def config(series: str, as_json: bool, **_: str) -> None:
     """Show each effective setting of a series and where it comes from."""
     from pipeline import answers, screen

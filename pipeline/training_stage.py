@@ -100,8 +100,13 @@ def _trained(
 
     plan = job.plan._replace(research=research.model_copy(update={"folds": len(cuts) - 2}))
     store = Journals(kept.folder, kept.key)
-    trained = crossval.train(rows.development, known, plan, cuts, job.workers, report, kept.finished(), keep, store)
-    trial_records.record(job, trained.trials)
+    trial_records.settle(job, kept.folder)
+    trial_records.begin(job, kept.folder, kept.key)
+    try:
+        trained = crossval.train(rows.development, known, plan, cuts, job.workers, report, kept.finished(), keep, store)
+        trial_records.record(job, trained.trials)
+    finally:
+        trial_records.settle(job, kept.folder)
     return trained
 
 

@@ -1,23 +1,26 @@
 """What a training tried goes into the ledger: trials of tuning as they come, the run itself once it is judged."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from market import tables
+from market import durable, tables
 from pipeline import receipts
 from pipeline.job import Job
 from pipeline.stage import inputs
+from pipeline.workspace import read_json
 from registry import ledger
 from registry import trials as kept
 from registry.card import plain
 from registry.ledger import Entry
-from training import ensemble
+from training import ensemble, journals
 from training.performance import daily
 from training.trials import Trial
 
+_ASKED = "trials_of.json"
 _NO_OUTCOME = ensemble.Outcomes((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
 
 
@@ -28,7 +31,29 @@ def record(job: Job, trials: Sequence[Trial]) -> int:
     bars by the same settings, tries the same. Call it when a part is finished: a training that fails later has tried
     what it tried.
     """
-    asked = {
+    asked = _asked(job)
+    return _write(job, [(_tuned(job, one, asked), one.daily) for one in trials])
+
+
+def begin(job: Job, folder: Path, key: str) -> None:
+    """Write down in `folder`, where trials are kept while the training `key` goes on, what they are trials of."""
+    durable.write_json(folder / _ASKED, {"key": key, "asked": _asked(job)})
+
+
+def settle(job: Job, folder: Path) -> int:
+    """Write the finished trials that a training has left in `folder`; return how many were new.
+
+    One that was interrupted, or killed before and followed by another, has tried what it tried.
+    """
+    if not (folder / _ASKED).exists():
+        return 0
+    begun = read_json(folder / _ASKED)
+    left = journals.left(folder, begun["key"])
+    return _write(job, [(_tuned(job, one, begun["asked"]), one.daily) for one in left])
+
+
+def _asked(job: Job) -> dict[str, str]:
+    return {
         "bars_sha256": inputs(job, "bars")["bars"],
         "config_sha256": tables.sha256_of(
             [
@@ -42,7 +67,6 @@ def record(job: Job, trials: Sequence[Trial]) -> int:
         "cut_off": job.cut_off.isoformat(),
         "model": receipts.code_sha256("training.crossval"),
     }
-    return _write(job, [(_tuned(job, one, asked), one.daily) for one in trials])
 
 
 def record_run(job: Job, training: Mapping[str, Any], asked: Mapping[str, str]) -> int:

@@ -12,6 +12,7 @@ import pandas as pd
 from filelock import FileLock
 
 from market.durable import make_durable
+from training.members import MEMBERS
 from training.proposals import direction, frozen, quiet
 from training.trials import Objective, Trial
 
@@ -55,6 +56,32 @@ class Journals(NamedTuple):
             study = optuna.create_study(study_name=self.key, storage=storage, direction=direction(objective))
         make_durable(path.parent)
         return Journal([_timed(one, part, member, objective) for one in study.trials], study)
+
+
+def left(folder: Path, key: str) -> list[Trial]:
+    """Return the finished trials that the training `key` has left in `folder`; none of what cannot be read."""
+    found: list[Trial] = []
+    for path in sorted(folder.glob("*.journal")):
+        member = next((name for name in MEMBERS if path.stem.endswith(f"_{name}")), None)
+        if member is None:
+            continue
+        part = path.stem.removesuffix(f"_{member}").replace("_", " ")
+        try:
+            found += _read(path, key, part, member)
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
+def _read(path: Path, key: str, part: str, member: str) -> list[Trial]:
+    optuna = quiet()
+    backend = optuna.storages.journal.JournalFileBackend(str(path), lock_obj=cast(Any, FileLock(f"{path}.lock")))
+    storage = optuna.storages.JournalStorage(backend)
+    if key not in {study.study_name for study in storage.get_all_studies()}:
+        return []
+    study = optuna.load_study(study_name=key, storage=storage)
+    objective: Objective = "log_loss" if study.direction.name == "MINIMIZE" else "expectancy"
+    return [_timed(one, part, member, objective).trial for one in study.trials]
 
 
 class Journal:

@@ -14,6 +14,8 @@ from pipeline import job, trial_records
 from pipeline.job import Job
 from registry import ledger, trials
 from tests.pipeline.conftest import CommandLine
+from training.journals import Journals
+from training.members import MEMBERS
 from training.trials import Trial
 
 SERIES = "XAUUSD_15T"
@@ -99,6 +101,29 @@ def test_a_search_is_recorded_whole_and_once(gold, monkeypatch):
     for entry, one in zip(found["entries"], tried, strict=True):
         assert entry["parameters"] == {"num_leaves": one.parameters["num_leaves"], "learning_rate": 0.05}
         assert (entry["name"] in kept) == bool(len(one.daily))
+
+
+def test_trials_of_an_interrupted_training_are_settled_whatever_is_trained_next(gold, monkeypatch, tmp_path):
+    """It was killed within a fold: no fold was handed on, but its journal holds what was tried."""
+    work, member = work_on(gold, monkeypatch), MEMBERS["lightgbm"]
+    whole = {name: member.parameters[name] for name in member.ranges}
+    tried = [
+        tuned("fold 3", leaves, number=at, parameters=whole | {"num_leaves": leaves})
+        for at, leaves in enumerate((7, 15))
+    ]
+    assert trial_records.settle(work, tmp_path) == 0
+    trial_records.begin(work, tmp_path, "one training")
+    journal = Journals(tmp_path, "one training").open("fold 3", "lightgbm", "log_loss")
+    for trial in tried:
+        journal.add(trial, 1.0, member.ranges)
+    with (tmp_path / "fold_3_lightgbm.journal").open("a") as torn:
+        torn.write('{"op_code": 4, "wor')
+    assert trial_records.settle(work, tmp_path) == 2
+    assert trial_records.settle(work, tmp_path) == 0
+    assert trial_records.record(work, tried) == 0, "it is what would have been recorded at the end of the fold"
+    trial_records.begin(work, tmp_path, "another training")
+    assert trial_records.settle(work, tmp_path) == 0, "the journals are of the first"
+    assert told(gold)["by_state"] == {"complete": 2}
 
 
 def test_other_labels_make_other_trials_and_more_trials_of_tuning_do_not(gold, monkeypatch):
