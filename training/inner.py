@@ -1,8 +1,8 @@
 """The purged inner folds of a training part: features chosen, rounds counted and predictions made inside of it.
 
 Each inner fold chooses its own features, from its training rows alone: a scout learns on most of them and is watched on
-their purged tail. So the rows that an inner fold leaves out have had no say in which features predict them; in how many rounds,
-and where tuned with which parameters, those of the whole training part have.
+their purged tail. So the rows that an inner fold leaves out have had no say in which features predict them; in how
+many rounds, and where tuned with which parameters, those of the whole training part have.
 """
 
 from collections.abc import Mapping, Sequence
