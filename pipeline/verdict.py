@@ -160,16 +160,7 @@ def _card(
         recipe=job.research.recipe,
         members=job.plan.weights,
         window=training["window"],
-        validation={
-            "scheme": "purged walk-forward, expanding",
-            "folds": len(training["folds"]),
-            "purge": job.research.purge,
-            "embargo": job.research.embargo,
-            "edges": training["edges"],
-            "splits": len(training["splits"]),
-            "leaks": sum(split["leaks"] for split in training["splits"]),
-            "causality": causality_record.on_card(job),
-        },
+        validation=_validation(job, training),
         gates=decided,
         profile=job.judging.decides,
         verdicts=judged,
@@ -180,12 +171,7 @@ def _card(
         oos_breakdown=traded["breakdown"],
         folds=[_without(fold, "features", "base_rate", "splits", "trials") for fold in training["folds"]],
         splits=training["splits"],
-        skill={
-            "oos": _skill(training["oos"]),
-            "out_of_fold": _skill(training["pooled"]),
-            "oos_classes": _skill(training["oos"], "class_skill"),
-            "out_of_fold_classes": _skill(training["pooled"], "class_skill"),
-        },
+        skill=_skills(training),
         features=training["features"],
         selection=training["selection"],
         model=training["model"],
@@ -203,6 +189,28 @@ def _card(
         versions=receipts.versions(),
         seconds=seconds,
     )
+
+
+def _validation(job: Job, training: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "scheme": "purged walk-forward, expanding",
+        "folds": len(training["folds"]),
+        "purge": job.research.purge,
+        "embargo": job.research.embargo,
+        "edges": training["edges"],
+        "splits": len(training["splits"]),
+        "leaks": sum(split["leaks"] for split in training["splits"]),
+        "causality": causality_record.on_card(job),
+    }
+
+
+def _skills(training: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "oos": _skill(training["oos"]),
+        "out_of_fold": _skill(training["pooled"]),
+        "oos_classes": _skill(training["oos"], "class_skill"),
+        "out_of_fold_classes": _skill(training["pooled"], "class_skill"),
+    }
 
 
 def _warnings(job: Job, training: Mapping[str, Any], counts: ledger.Counts) -> list[str]:
