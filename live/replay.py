@@ -19,8 +19,10 @@ from live.journal import Journal
 from live.model import Model
 from market import settings, tables
 from market.errors import UnavailableError, UsageError
-from registry import champion, runs
+from registry import card as cards
+from registry import champion, exported, runs
 from registry.card import Card
+from registry.champion import Bundle
 
 MODE = "REPLAY"
 _STEP = 500  # bars between two reports of progress
@@ -47,15 +49,15 @@ def play(
     overlay: bool,
     report: Report = lambda done, total: None,
     purpose: str = "",
+    folder: Path | None = None,
 ) -> Played:
     """Replay the bars of `(start, end]` (default: the judged window) through the bundle of a run.
 
-    `overlay` lays the limits of `config/live.toml` over what was judged. The journal is made anew, in a folder named
-    after the run and `purpose`. Raises UsageError for an unknown run or an empty window, UnavailableError without bars,
-    DataError for altered bytes.
+    `folder` holds the run where it was exported; by default it is one of `home`. `overlay` lays the limits of
+    `config/live.toml` over what was judged. The journal is made anew, in a folder named after the run and `purpose`.
+    Raises UsageError for an unknown run or an empty window, UnavailableError without bars, DataError for altered bytes.
     """
-    card = runs.find_run(home, run_id)
-    bundle = champion.load_bundle(runs.bundle_folder(home, card), card.bundle_sha256, card.run_id)
+    card, bundle = _found(home, run_id, folder)
     model = assembly.bound(bundle) if overlay else assembly.judged(bundle)
     model = model._replace(role="champion")
     bars = stored_bars(home, card)
@@ -71,9 +73,21 @@ def play(
             f"No bars of {card.series} in ({start:%Y-%m-%d}, {end:%Y-%m-%d}]: they reach from "
             f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}."
         )
-    folder = home / "replays" / f"{card.run_id}{purpose}"
-    told = played(folder, {card.series: model}, feed, len(chosen), report)
-    return Played(card, model, start, end, folder / "journal.db", bars, told)
+    account = home / "replays" / f"{card.run_id}{purpose}"
+    told = played(account, {card.series: model}, feed, len(chosen), report)
+    return Played(card, model, start, end, account / "journal.db", bars, told)
+
+
+def _found(home: Path, run_id: str, folder: Path | None) -> tuple[Card, Bundle]:
+    """Return the card and the bundle of a run of `home` or, with `folder`, of the exported one there."""
+    if folder is None:
+        card = runs.find_run(home, run_id)
+        return card, champion.load_bundle(runs.bundle_folder(home, card), card.bundle_sha256, card.run_id)
+    held = exported.read(folder)
+    if len(run_id) < runs.SHORTEST or not held.run_id.startswith(run_id):
+        raise UsageError(f"{folder} is run {held.run_id} of {held.series}, not {run_id!r}: give --run {held.run_id}.")
+    card = cards.from_json(held.card, str(folder / exported.CARD))
+    return card, champion.load_bundle(held.bundle, held.bundle_sha256, held.run_id)
 
 
 def played(folder: Path, models: dict[str, Model], feed: Feed, total: int, report: Report) -> tuple[str, ...]:

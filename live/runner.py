@@ -22,6 +22,14 @@ _ORDERS = {"halt": "BLOCK", "reduce": "REDUCE", "flatten": "FLATTEN", "resume": 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--mode", help="paper: fills by the backtest's own rules, on the bars that arrive.")
 @click.option("--models", "series", multiple=True, metavar="SERIES", help="Only these series, as in XAUUSD_15T.")
+@click.option(
+    "--bundle",
+    "folders",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Trade what `assay export` wrote to DIR; with --run, replay it.",
+)
 @click.option("--once", is_flag=True, help="End where the stored bars end instead of waiting for new ones.")
 @click.option("--run", "run_id", metavar="RUN_ID", help="Replay the bundle of any run, a FAILED one too, by itself.")
 @click.option("--start-date", type=command.Date(), help="First day; default: the cut-off, or the run's judged window.")
@@ -97,9 +105,12 @@ def _replayed(run_id: str, options: dict[str, Any]) -> None:
     from live import replay, screen
     from market import settings
 
+    if len(folders := options["folders"]) > 1:
+        raise UsageError(f"{len(folders)} folders are given by --bundle: one is replayed at a time.")
+    days = _day(options["start_date"]), _day(options["end_date"])
     with screen.progress("REPLAY") as report:
         played = replay.play(
-            settings.home(), run_id, _day(options["start_date"]), _day(options["end_date"]), options["overlay"], report
+            settings.home(), run_id, *days, options["overlay"], report, folder=next(iter(folders), None)
         )
     answer = replay.summary(played)
     _show(answer, options["as_json"], screen.replay(answer))
@@ -116,10 +127,13 @@ def _traded(options: dict[str, Any]) -> None:
         restriction.block_by_signal(home)
     if options["end_date"] is not None:
         raise UsageError("--end-date is for replays: give --run RUN_ID too, or leave it out.")
+    if options["folders"] and options["series"]:
+        raise UsageError("--models names champions of this home, --bundle brings its own: give one of them.")
     stop = session.Stop()
     signal.signal(signal.SIGTERM, stop.asked)
     signal.signal(signal.SIGINT, stop.asked)
-    ended = session.trade(home, options["series"], options["once"], _day(options["start_date"]), stop, screen.say)
+    start, folders = _day(options["start_date"]), options["folders"]
+    ended = session.trade(home, options["series"], options["once"], start, stop, screen.say, folders)
     _show(ended._asdict(), options["as_json"], screen.ended(ended._asdict()))
     if ended.standing:
         raise HaltError(f"Halted: {'; '.join(ended.standing)}. Look, then `--resume`.")

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from live import assembly, companions, overlay, restriction
+from live import assembly, companions, restriction
 from live.assembly import Desk
+from live.chosen import chosen
 from live.feeds import Silence, microseconds
 from live.feeds.stored import StoredFeed
 from live.journal import Journal
@@ -28,7 +29,6 @@ from market import settings
 from market.durable import write_json
 from market.errors import AssayError, UnavailableError, UsageError
 from market.tables import sha256_of_file
-from registry import champion
 from registry import record as records
 
 MODE = "paper"
@@ -68,49 +68,29 @@ def trade(
     start: pd.Timestamp | None,
     stop: Callable[[], bool],
     tell: Callable[[str], None],
+    folders: Sequence[Path] = (),
 ) -> Ended:
-    """Trade the champions of `home` on stored bars until they end (`once`) or `stop`; start anew for a new champion."""
+    """Trade the champions of `home` on stored bars until they end (`once`) or `stop`; start anew for a new champion.
+
+    Of `folders`, the exported champions in them are traded instead, whatever is in production in `home`.
+    """
     with held(home), _signalled(lambda *_: restriction.request(home, Level.BLOCK, "runner", "SIGUSR1")):
         journal = Journal.open(home / "journal.db", settings.live_account().name)
         with contextlib.closing(journal):
             number = journal.begin_session(MODE, time.time_ns() // 1000)
             how = "failed"
             try:
-                models = champions(home, series, tell)
+                models = chosen(home, series, folders, tell)
                 while True:
                     _refuse_orphans(journal, models)
                     ended = _session(home, models, journal, once, start, stop, tell)
                     if once or stop():
                         break
-                    models = _newer(home, models, series, tell)
+                    models = _newer(home, models, series, folders, tell)
                 how = "stopped" if stop() else "ended"
             finally:
                 journal.end_session(number, time.time_ns() // 1000, how)
     return ended
-
-
-def champions(home: Path, series: Sequence[str], tell: Callable[[str], None]) -> dict[str, Model]:
-    """Return the models to trade: every enabled champion, or those of `series`; says what was not checked."""
-    known = sorted(records.production(home)) or sorted(path.name for path in (home / "known_good").glob("*"))
-    if unknown := sorted(set(series) - set(known)):
-        raise UnavailableError(
-            f"No champion of {', '.join(unknown)} in {home}: there are {', '.join(known) or 'none'}. "
-            "Only a model that has passed every benchmark is traded; replay any other with --run RUN_ID."
-        )
-    chosen = [name for name in known if (name in series or not series) and overlay.read(name).series.enabled]
-    if not chosen:
-        raise UnavailableError(
-            f"Nothing to trade in {home}: no model of it has passed every benchmark, or none is enabled in "
-            "config/live.toml. Replay a run with --run RUN_ID."
-        )
-    models = {}
-    for name in chosen:
-        bundle, missing = champion.load_champion_or_last_good(name, home)
-        for note in (*((f"{missing} Trading the last known good.",) if missing else ()), *bundle.notes):
-            tell(f"{name}: {note}")
-        models[name] = assembly.bound(bundle)
-        tell(f"{name}: champion of run {bundle.run_id}, bundle {bundle.sha256[:12]}, as {models[name].role}.")
-    return models
 
 
 @contextlib.contextmanager
@@ -246,11 +226,11 @@ def _ended(desk: Desk, models: dict[str, Model], decisions: int, orders: int) ->
 
 
 def _newer(
-    home: Path, models: dict[str, Model], series: Sequence[str], tell: Callable[[str], None]
+    home: Path, models: dict[str, Model], series: Sequence[str], folders: Sequence[Path], tell: Callable[[str], None]
 ) -> dict[str, Model]:
     """Return the models of a changed record of production, or `models` where those cannot be trusted."""
     try:
-        return champions(home, series, tell)
+        return chosen(home, series, folders, tell)
     except AssayError as error:
         tell(f"{error} The champions of before go on.")
         return models

@@ -47,14 +47,16 @@ class Tier(Settings):
     """How many worlds, and what they must show.
 
     `nulls` worlds of the small variant and `full` ones of the full one hold nothing; each is tried up to `attempts`
-    times on its window. `controls` worlds are judged with each leak that a placebo must see in so many, `unseen` with
-    each that it cannot see. Of each of `edges` there are `planted` worlds, and of the strongest at least the share
-    `least_power` must be promoted. `most_promotions` bounds the upper end of the one-sided 95 % interval of the share
-    of promoted null worlds.
+    times on its window. `full_planted` worlds of the full variant hold the strongest of `edges`. Worlds of the full
+    variant are judged by the small one, too. `controls` worlds are judged with each leak that a placebo must see in so
+    many, `unseen` with each that it cannot see. Of each of `edges` there are `planted` worlds, and of the strongest at
+    least the share `least_power` must be promoted. `most_promotions` bounds the upper end of the one-sided 95 %
+    interval of the share of promoted null worlds.
     """
 
-    nulls: Count
+    nulls: Annotated[int, Field(ge=0, strict=True)]
     full: Annotated[int, Field(ge=0, strict=True)]
+    full_planted: Annotated[int, Field(ge=0, strict=True)]
     attempts: Count
     controls: Annotated[int, Field(ge=0, strict=True)]
     unseen: Annotated[int, Field(ge=0, strict=True)]
@@ -64,7 +66,7 @@ class Tier(Settings):
     least_power: Annotated[float, Field(ge=0, le=1)]
 
 
-TIERS = ("commit", "merge", "night", "release")
+TIERS = ("commit", "merge", "night", "agreement", "release")
 _TABLES = ("worlds", "small", "full", *TIERS)
 
 

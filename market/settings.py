@@ -6,6 +6,7 @@ inherit default → timeframe → symbol → series, and remember where a value 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from market.live_settings import LiveAccount, LiveFeed, LiveSeries, Tightening
 
 _VARIABLES = {"ASSAY_CONFIG", "ASSAY_HOME", "ASSAY_KEYS"}
 _SHOWN = 60  # characters of a wrong value
+_RECIPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_QUOTED = re.compile(r"'([^']*)'")
 
 
 class Research(Settings):
@@ -212,7 +215,9 @@ def preset(name: str) -> Tightening:
 
 
 def recipe(name: str) -> Recipe:
-    """Return the recipe `name`; raises UsageError with the nearest known one."""
+    """Return the recipe `name`; raises UsageError with the nearest known one, and for what is no plain name."""
+    if not _RECIPE.fullmatch(name):
+        raise UsageError(f"{name!r} is no name of a recipe: wanted a plain one such as ensemble.")
     return validated(_named("recipes", name), Recipe, f"config/recipes.toml [{name}]")
 
 
@@ -269,6 +274,8 @@ def _problem(details: dict[str, Any], known: Iterable[str]) -> str:
         return f"key {key!r} is missing"
     said = details["msg"].removeprefix("Value error, ")
     wanted = said[0].lower() + said[1:]
+    if details["type"] == "literal_error":
+        wanted = f"{wanted}.{nearest(str(details['input']), _QUOTED.findall(said))}".rstrip(".")
     return f"{key} = {repr(details['input'])[:_SHOWN]}: {wanted}" if key else wanted
 
 

@@ -6,18 +6,22 @@ Nothing here trains, so nothing here imports what trains: an answer is there at 
 from pathlib import Path
 from typing import Any
 
-from market import gate_settings, instruments, settings, tuning_settings
+from market import combinatorial_settings, gate_settings, instruments, settings, tuning_settings
 from market.errors import DataError, UnavailableError, nearest
 from pipeline import workspace
 from pipeline.workspace import Workspace
 from registry import card as cards
-from registry import deflation, promotion, trials
+from registry import deflation, expiry, promotion, survivorship, trials
 from registry import ledger as trial_ledger
 from registry.card import Card
 from registry.figures import counted
 from registry.ledger import Entry
 from registry.markdown import skilled_folds, trials_line
 from registry.markdown_luck import proof_lines
+from registry.markdown_paths import lines as paths_lines
+from registry.markdown_placebo import lines as placebo_lines
+from registry.record import DEMO
+from registry.report import NAME as REPORT
 
 _KEPT = (
     *("series", "status", "run_id", "gates", "oos", "folds", "features", "seconds", "bars_sha256", "simulated"),
@@ -49,7 +53,8 @@ def read(target: Workspace) -> Card:
 
 def verdict(target: Workspace, made: Card) -> dict[str, Any]:
     """Return the verdict as the command line gives it: the card's essence, with trials and looks as of now."""
-    entries = trial_ledger.of(target.home, made.series)
+    every = trial_ledger.read(target.home).entries
+    entries = [entry for entry in every if entry.series == made.series]
     counts = trial_ledger.count_of(entries, made.window["oos_start"], made.window["cut_off"])
     values = made.model_dump(mode="json")
     if counts.looks < made.looks or counts.trials < made.trials:
@@ -58,14 +63,16 @@ def verdict(target: Workspace, made: Card) -> dict[str, Any]:
             f"made at {made.trials} and {made.looks}: entries were removed. "
             f"Restore {trial_ledger.ledger_path(target.home)}."
         )
+    values["warnings"] += [line for line in survivorship.warnings(every) if line not in values["warnings"]]
     return {name: values[name] for name in _KEPT} | {
         "looks": counts.looks,
         "trials": counts.trials,
         "trials_line": trials_line(values | counts._asdict() | _cost(target, made, entries)),
         "headline": cards.headline(made)[0].partition(": ")[2],
         "skill_lines": _skill_lines(made),
-        "proof_lines": proof_lines(values),
+        "proof_lines": [*proof_lines(values), *placebo_lines(values), *paths_lines(values)],
         "card": str(target.run / "card.md"),
+        "report": str(target.run / REPORT),
         "open": "assay ui --demo" if made.simulated else "make ui",
     }
 
@@ -78,7 +85,8 @@ def ledger(name: str) -> dict[str, Any]:
     entries = [entry for entry in found.entries if entry.series == series]
     cost = deflation.measure(entries, trials.kept(target.home, series))
     told = {"series": series, **cost._asdict(), "benchmark": gate_settings.gates().sharpe_per_trade}
-    told["warnings"] = [*([found.warning] if found.warning else []), *cost.warnings]
+    chosen = survivorship.warnings(found.entries)
+    told["warnings"] = [*([found.warning] if found.warning else []), *cost.warnings, *chosen]
     return told | {"entries": [entry.model_dump() for entry in entries]}
 
 
@@ -90,8 +98,19 @@ def _cost(target: Workspace, made: Card, entries: list[Entry]) -> dict[str, Any]
 
 
 def models() -> list[dict[str, Any]]:
-    """Return what is in production, by series."""
-    return [{"series": name} | dict(entry) for name, entry in promotion.production(settings.home()).items()]
+    """Return what is in production by series: the champion and, under it, whom a rollback would bring back.
+
+    Each is its record with `series`, `alias` (champion or previous), `status` (READY, or EXPIRED where nobody vouches
+    for it any more), `expired` and `expires` (None on records of before). Nothing is verified: this is for showing.
+    """
+    rows, home = [], settings.home()
+    for name, record in (promotion.production(home / DEMO) | promotion.production(home)).items():
+        for alias, one in (("champion", record), ("previous", record.get("previous"))):
+            if one is not None:
+                gone = expiry.expired(one)
+                told = {"series": name, "alias": alias, "status": "EXPIRED" if gone else "READY", "expired": gone}
+                rows.append(told | {"expires": None, "metrics": {}} | one)
+    return rows
 
 
 def effective_settings(name: str) -> dict[str, dict[str, dict[str, Any]]]:
@@ -99,6 +118,7 @@ def effective_settings(name: str) -> dict[str, dict[str, dict[str, Any]]]:
     series = instruments.series_named(name)
     found = settings.effective(series.symbol, series.timeframe.name)
     found |= {tuning_settings.FILE: tuning_settings.effective(series.symbol, series.timeframe.name)}
+    found |= {combinatorial_settings.FILE: combinatorial_settings.effective()}
     return {file: {key: one._asdict() for key, one in values.items()} for file, values in found.items()}
 
 

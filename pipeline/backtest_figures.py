@@ -12,8 +12,8 @@ from market import sessions
 from pipeline import backtest_ties
 from pipeline.backtest_ties import AS_STOPS, Settling
 from pipeline.judged import Judged
-from registry.card import plain
 from registry.measures import LEVEL, PATHS, SEED
+from registry.plain_values import plain
 
 BY = (*metrics.BREAKDOWNS, "regime")
 INTERVALS = {

@@ -38,7 +38,7 @@ def read(job: Job) -> Receipt | None:
 
 def stale(job: Job) -> str | None:
     """Return why the series has no record for its features and labels as they are now (one phrase), or None."""
-    return _order(job).stale(job.workspace.receipt(STAGE))
+    return order_of(job).stale(job.workspace.receipt(STAGE))
 
 
 def require(job: Job) -> None:
@@ -54,7 +54,7 @@ def require(job: Job) -> None:
 
 def keep(job: Job, facts: Mapping[str, Any], seconds: float) -> Receipt:
     """Write the record of a check that found nothing, and return it."""
-    order = _order(job)
+    order = order_of(job)
     receipt = Receipt(
         stage=order.stage,
         inputs=order.inputs,
@@ -82,7 +82,8 @@ def on_card(job: Job) -> dict[str, Any]:
     return told | {"code_sha256": record.code_sha256}
 
 
-def _order(job: Job) -> Order:
+def order_of(job: Job) -> Order:
+    """Return what a record is made from: code, groups and the rules of a label."""
     groups = groups_of(job)
     beside, market = sorted(companions.look(job).stored), job.instrument.market
     return Order(

@@ -10,7 +10,7 @@ import click
 
 from market import command
 from market.errors import GateError, UsageError
-from pipeline.cli_bars import VERBS
+from pipeline import cli_advice, cli_bars, cli_bundles, cli_fleet, cli_mlflow, cli_registry
 from pipeline.cli_options import JSON, of_series
 
 
@@ -41,8 +41,9 @@ def assay() -> None:
     """
 
 
-for _verb in VERBS:
-    assay.add_command(_verb)
+for _room in (cli_bars, cli_fleet, cli_bundles, cli_registry, cli_mlflow, cli_advice):
+    for _verb in _room.VERBS:
+        assay.add_command(_verb)
 
 
 @assay.command()
@@ -92,6 +93,8 @@ def label(symbol: str, timeframe: str, as_json: bool) -> None:
 @click.option(
     "--tune-minutes", "minutes", metavar="M", type=click.FloatRange(0), help="Tune for M minutes of the training."
 )
+@click.option("--paths", is_flag=True, help="Besides, put the distribution of combinatorial paths on the card.")
+@click.option("--accept-failed", is_flag=True, help="Exit 0 on a FAILED verdict too; whatever else is refused keeps 3.")
 @JSON
 def train(
     symbol: str,
@@ -99,15 +102,16 @@ def train(
     cut_off: dt.date | None,
     recipe: str | None,
     workers: int | None,
+    accept_failed: bool,
     as_json: bool,
-    **tuning: Any,
+    **more: Any,
 ) -> None:
     """Run the main job: enrich, label, train, backtest, gate, card; only what is stale. FAILED exits 3."""
     from pipeline import main_job, screen
 
-    verdict = main_job.train(symbol, timeframe, cut_off, recipe, workers, screen.Screen(), **tuning)
+    verdict = main_job.train(symbol, timeframe, cut_off, recipe, workers, screen.Screen(), **more)
     screen.show(verdict, as_json, screen.verdict)
-    if verdict["status"] != "READY":
+    if verdict["status"] != "READY" and not accept_failed:
         sys.exit(GateError.exit_code)
 
 
@@ -163,7 +167,7 @@ def stress(series: str, run_id: str | None, as_json: bool) -> None:
 
 
 @assay.command()
-@click.option("--tier", default="commit", show_default=True, help="commit, merge, night or release.")
+@click.option("--tier", default="commit", show_default=True, help="commit, merge, night, agreement, release.")
 @click.option("--seed", type=click.IntRange(0), help="The first seed; default: the one in config/placebo.toml.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; default: one for each core.")
 @JSON
@@ -180,11 +184,17 @@ def placebo(tier: str, seed: int | None, workers: int | None, as_json: bool) -> 
 @assay.command()
 @click.argument("series")
 @click.option("--markdown", is_flag=True, help="Print the whole card as Markdown.")
+@click.option("--html", is_flag=True, help="Print where the report is, one page for a browser.")
 @JSON
-def card(series: str, markdown: bool, as_json: bool) -> None:
+def card(series: str, markdown: bool, html: bool, as_json: bool) -> None:
     """Show the last verdict of a series."""
     from pipeline import answers, screen
 
+    if html:
+        from pipeline import reporting
+
+        click.echo(reporting.report(series))
+        return
     if markdown:
         click.echo(answers.card_markdown(series))
         return
@@ -235,13 +245,18 @@ def ledger(series: str, every: bool, as_json: bool) -> None:
     screen.show(answers.ledger(series), as_json, screen_ledger.every if every else screen_ledger.last)
 
 
-@assay.command()
+@assay.group(cls=_Verbs, invoke_without_command=True)
 @JSON
-def models(as_json: bool) -> None:
-    """Show what is in production."""
-    from pipeline import answers, screen
+@click.pass_context
+def models(context: click.Context, as_json: bool) -> None:
+    """Show what is in production; `models diff` says in what two models differ."""
+    from pipeline import answers, screen, screen_registry
 
-    screen.show(answers.models(), as_json, screen.models)
+    if context.invoked_subcommand is None:
+        screen.show(answers.models(), as_json, screen_registry.models)
+
+
+models.add_command(cli_bundles.diff)
 
 
 @assay.command()

@@ -1,4 +1,4 @@
-"""The verbs of bars: import, fetch, validate, export, resample."""
+"""The verbs of bars: import, fetch, validate, resample; they are exported in `pipeline.cli_bundles`."""
 
 import datetime as dt
 import sys
@@ -84,20 +84,6 @@ def validate(symbol: str, timeframe: str, as_of: dt.datetime | None, as_json: bo
 
 
 @click.command()
-@of_series
-@click.option("--to", required=True, type=click.Path(path_type=Path), help="A new file, .parquet or .csv.")
-@click.option("--as-of", type=command.Instant(), help="Write the bars as they were stored at this instant (UTC).")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
-@JSON
-def export(symbol: str, timeframe: str, to: Path, as_of: dt.datetime | None, force: bool, as_json: bool) -> None:
-    """Write stored bars to a file that `assay import --stamp close` reads back bit for bit."""
-    from pipeline import export as exporting
-    from pipeline import screen, screen_bars
-
-    screen.show(exporting.export(symbol, timeframe, to, as_of, force), as_json, screen_bars.exported)
-
-
-@click.command()
 @click.argument("symbol")
 @click.option("--to", "timeframe", required=True, help="The coarser timeframe to make, or all.")
 @JSON
@@ -108,4 +94,4 @@ def resample(symbol: str, timeframe: str, as_json: bool) -> None:
     screen.show(resampling.resample(symbol, timeframe), as_json, screen_imports.resampled)
 
 
-VERBS = (import_, fetch, validate, export, resample)
+VERBS = (import_, fetch, validate, resample)

@@ -13,9 +13,9 @@ import click
 from rich.markup import escape
 
 from feature_store import causality
-from market import command, settings, simulated
+from market import command, gate_settings, settings, simulated
 from market.errors import AssayError
-from pipeline import demo_frozen, demo_live, demo_parity, planted, planted_leak, screen
+from pipeline import demo_frozen, demo_live, demo_parity, placebo, placebo_record, planted, planted_leak, screen
 from pipeline.causality import leak_told
 from pipeline.demo_step import Demo, Finding, Step, say
 from pipeline.oracle import Oracle
@@ -50,6 +50,15 @@ def noise(demo: Demo) -> Finding:
     return Finding("FAILED, 0 in production", found, verdict["status"] == "FAILED" and not recorded)
 
 
+def gate(demo: Demo) -> Finding:
+    """How often the gate promotes what has no edge is known: without that, nothing is promoted."""
+    known = placebo_record.on_card(gate_settings.judging())
+    if "why" in known:
+        placebo.placebo("commit", None, demo.workers, Screen())
+        known = placebo_record.on_card(gate_settings.judging())
+    return Finding("worlds without an edge are not promoted", known["told"], known["status"] == "PASSED")
+
+
 def edge(demo: Demo) -> Finding:
     """The same market with a planted edge is READY, and its model the champion."""
     verdict = _judged(demo, PLANTED, demo.planted)
@@ -62,6 +71,7 @@ def edge(demo: Demo) -> Finding:
 STEPS: tuple[Step, ...] = (
     leak,
     noise,
+    gate,
     edge,
     demo_live.paper,
     demo_live.alias,

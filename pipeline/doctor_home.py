@@ -32,6 +32,13 @@ CHECKS: tuple[Check[Home], ...] = (
         "Correct the file as the sentence says; nothing runs on settings that cannot be read.",
     ),
     Check(
+        "gate",
+        "note",
+        "how often the gate, as it is now, promotes what has no edge",
+        installation.error_rate,
+        "Run `assay placebo`, tier night for live trading; without it nothing is promoted.",
+    ),
+    Check(
         "disk",
         "warning",
         "free space where the home is",
@@ -85,14 +92,14 @@ CHECKS: tuple[Check[Home], ...] = (
         "note",
         "runs that are still RUNNING in the registry",
         registry.running,
-        "If nothing is training, leave them: the next training of the series marks them KILLED.",
+        "If nothing is training, run `assay registry sweep`, which marks those KILLED whose writer is gone.",
     ),
     Check(
         "moved",
         "warning",
         "whether artifacts of the registry lie in this home",
         registry.moved,
-        "Move the home back to where it was, or move mlflow.db aside to start a new registry.",
+        "Run `assay registry repair`, which lets the registry name the artifacts in this home.",
     ),
     Check(
         "production",

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from market import gate_settings, instruments, settings, tuning_settings
+from market import combinatorial_settings, gate_settings, instruments, settings, tuning_settings
 from market.errors import UsageError
-from pipeline import workspace
+from pipeline import placebo_record, workspace
 from pipeline.doctor_run import NotAskedError
 from registry.record import DEMO
 
@@ -97,6 +97,7 @@ def settings_read(home: Home) -> str | None:
     """Return evidence where a settings file cannot be read, for some stored series or for all."""
     try:
         gate_settings.judging()
+        combinatorial_settings.combinatorial()
         for folder in home.folders:
             for name in workspace.stored(folder):
                 series = instruments.series_named(name)
@@ -105,6 +106,17 @@ def settings_read(home: Home) -> str | None:
     except UsageError as error:
         return str(error)
     return None
+
+
+def error_rate(_: Home) -> str | None:
+    """Return evidence where nobody has measured the gate with the code and the bounds of now, or where it failed."""
+    try:
+        known = placebo_record.on_card(gate_settings.judging())
+    except UsageError as error:
+        raise NotAskedError("its settings cannot be read") from error
+    if "why" in known:
+        return str(known["why"])
+    return None if known["status"] == "PASSED" else str(known["told"])
 
 
 def disk(home: Home) -> str | None:

@@ -3,13 +3,12 @@
 import datetime as dt
 import stat
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from market import settings
 from market.errors import AssayError, UnavailableError, UsageError
 from pipeline.doctor_installation import Home, some
 from pipeline.doctor_run import NotAskedError
-from registry import alias, inspection, known_good, signing
+from registry import address, alias, expiry, inspection, known_good, signing
 from registry import record as records
 from registry.bundle import read_bundle
 from registry.inspection import Registry
@@ -21,7 +20,9 @@ _OTHERS = 0o077
 def database(home: Home) -> str | None:
     """Return evidence where the registry cannot be read, or is damaged."""
     try:
-        damaged = [f"{folder / 'mlflow.db'}: {found.damage}" for folder, found in _registries(home) if found.damage]
+        damaged = [
+            f"{alias.database_path(folder)}: {found.damage}" for folder, found in _registries(home) if found.damage
+        ]
     except UnavailableError as error:
         return str(error)
     return f"{some(damaged)}." if damaged else None
@@ -43,7 +44,7 @@ def moved(home: Home) -> str | None:
         place
         for folder, registry in _readable(home)
         for place in registry.places
-        if not Path(unquote(urlsplit(place).path)).is_relative_to(folder.resolve())
+        if not place.startswith(f"{address.of(folder).artifacts}/")
     ]
     return f"{len(outside)} places of artifacts lie elsewhere: {some(outside)}." if outside else None
 
@@ -99,6 +100,7 @@ def _untrusted(folder: Path, series: str) -> str:
             return ""
         known_good.refuse_older(folder, series, record)
         alias.check(folder, series, record)
+        expiry.check(series, record)
         read_bundle(folder / record["bundle"], record["bundle_sha256"])
     except AssayError as error:
         return str(error)

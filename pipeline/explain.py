@@ -15,7 +15,7 @@ from live.scoring import NO_SCORE, Scored
 from live.window import COLUMNS, Window, bar_sha256
 from market import instruments, settings, tables
 from market.errors import AssayError, UnavailableError, UsageError, nearest
-from registry import champion
+from registry import champion, known_good
 from registry import record as records
 
 _LATEST = 3
@@ -63,12 +63,15 @@ def _found(home: Path, signal_id: str) -> tuple[Path, Decision]:
 
 
 def _model(home: Path, decision: Decision) -> dict[str, Any]:
-    """Return the bundle that decided, and the record of its promotion where it is the champion."""
+    """Return the bundle that decided, and the record of its promotion where it is the champion or was kept as one."""
     told: dict[str, Any] = {"bundle_sha256": decision.bundle_sha256, "run_id": None, "version": None, "serial": None}
     for root in (home, home / "demo"):
         with contextlib.suppress(AssayError):
             record = records.production(root).get(decision.series, {})
-            if record.get("bundle_sha256") == decision.bundle_sha256:
+            if record.get("bundle_sha256") != decision.bundle_sha256:
+                copy = known_good.of_bundle(root, decision.series, decision.bundle_sha256)
+                record = copy.record if copy else {}
+            if record:
                 told |= {name: record.get(name) for name in ("run_id", "version", "serial")}
     return told
 
@@ -116,6 +119,8 @@ def _stored(home: Path, decision: Decision) -> tuple[pd.DataFrame, str]:
 def _loaded(home: Path, decision: Decision) -> Model:
     for root in (home, home / "demo"):
         folder = root / "bundles" / decision.series / decision.bundle_sha256[:16]
+        if not folder.exists() and (copy := known_good.of_bundle(root, decision.series, decision.bundle_sha256)):
+            folder = copy.bundle
         if folder.exists():
             return assembly.judged(champion.load_bundle(folder, decision.bundle_sha256))
     raise UnavailableError(f"the bundle {decision.bundle_sha256[:16]} is not here any more")

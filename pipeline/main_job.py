@@ -1,4 +1,4 @@
-"""The main job: enrich → label → train → backtest → gate → card, and its first stages alone."""
+"""The main job: enrich → label → train → backtest → [paths] → gate → card, and its first stages alone."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -7,8 +7,9 @@ from typing import Any
 from market import instruments, settings, workers
 from market.errors import UnavailableError
 from market.instruments import Series
-from pipeline import answers, causality, job, stages, training_stage, verdict, workspace
+from pipeline import answers, job, promoting, stages, verdict, workspace
 from pipeline.job import Job
+from pipeline.job_stages import Stage, stages_of
 from pipeline.screen import Screen
 
 _SIMULATED_SYMBOL = "XAUUSD"
@@ -24,43 +25,51 @@ def train(
     *,
     trials: int | None = None,
     minutes: float | None = None,
+    paths: bool = False,
 ) -> dict[str, Any]:
-    """Run what is stale of the main job of a series and return its verdict; `trials` and `minutes` are for tuning."""
+    """Run what is stale of the main job of a series and return its verdict; `trials` and `minutes` are for tuning.
+
+    `paths` asks for combinatorial paths besides, which settings may always ask for.
+    """
     series = instruments.series(symbol, timeframe)
-    if recipe is not None:
-        settings.recipe(recipe)
-    if not series.simulated and not workspace.of(series).bars.exists() and series.symbol == _SIMULATED_SYMBOL:
+    work = job.prepare(series, cut_off, recipe, workers, trials, minutes)
+    if not series.simulated and not work.workspace.bars.exists() and series.symbol == _SIMULATED_SYMBOL:
         screen.say(
             f"No bars are imported for {series.name}: judging the built-in simulated market SIM_{series.name} instead. "
             "Import yours with `assay import FILE …`."
         )
-        series = series._replace(simulated=True)
-    work = job.prepare(series, cut_off, recipe, workers, trials, minutes)
-    if not series.simulated:
+        work = work._replace(workspace=workspace.of(series._replace(simulated=True)))
+    if not work.series.simulated:
         workspace.require_bars(work.workspace)
-    return run(work, screen)
+    return run(work, screen, paths)
 
 
-def run(work: Job, screen: Screen, **world: Any) -> dict[str, Any]:
+def run(work: Job, screen: Screen, paths: bool = False, **world: Any) -> dict[str, Any]:
     """Run what is stale of `work` and return its verdict; `world` are what `simulate` needs for another market."""
     with workspace.locked(work.workspace):
-        return _run(work, screen, world)
+        return _run(work, screen, stages_of(paths), world)
 
 
-def _run(work: Job, screen: Screen, world: Mapping[str, Any]) -> dict[str, Any]:
+def _run(work: Job, screen: Screen, asked: tuple[Stage, ...], world: Mapping[str, Any]) -> dict[str, Any]:
     changed = False
-    simulation = ("simulate", lambda job, report: stages.simulate(job, **world), "{rows:,} bars")
-    for name, stage, told in (simulation, *_STAGES) if work.series.simulated else _STAGES:
-        with screen.stage(name) as report:
-            done = stage(work, report)
-        screen.finished(name, told.format(**_flat(done.receipt.facts)), done.why)
+    if work.series.simulated:
+        with screen.stage("simulate"):
+            done = stages.simulate(work, **world)
+        screen.finished("simulate", "{rows:,} bars".format(**_flat(done.receipt.facts)), done.why)
+        changed = done.why is not None
+    for stage in asked:
+        with screen.stage(stage.name) as report:
+            done = stage.run(work, report)
+        screen.finished(stage.name, stage.told.format(**_flat(done.receipt.facts)), done.why)
         changed = changed or done.why is not None
     with screen.stage("gate") as report:
         card, why = verdict.judge(work, dict(screen.seconds), report)
     screen.finished("gate", "judged", why)
     if not changed and why is None:
         screen.say("Nothing has changed since the last verdict: no stage was run.")
-    return answers.verdict(work.workspace, card)
+    with screen.stage("promote"):
+        promotion = promoting.settled(work.workspace, card)
+    return answers.verdict(work.workspace, card) | {"promotion": promotion}
 
 
 def enrich(names: list[str], screen: Screen) -> dict[str, Any]:
@@ -94,12 +103,3 @@ def label(symbol: str, timeframe: str) -> dict[str, Any]:
 
 def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"rows": 0, "columns": 0, "trades": 0} | dict(facts)
-
-
-_STAGES: tuple[tuple[str, Any, str], ...] = (
-    ("enrich", stages.enrich, "{columns} features × {rows:,} bars"),
-    ("label", lambda work, report: stages.label(work), "{rows:,} labels"),
-    ("causality", causality.proved, "no look ahead in {columns} features and the labels"),
-    ("train", training_stage.train, "walk-forward and final model"),
-    ("backtest", lambda work, report: stages.backtest(work), "{trades} trades"),
-)

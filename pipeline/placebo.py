@@ -8,10 +8,10 @@ import os
 from functools import partial
 from typing import Any
 
-from market import durable, placebo_settings, settings, tables, workers
+from market import durable, gate_settings, placebo_settings, settings, tables, workers
 from market.errors import GateError
 from market.placebo_settings import Worlds
-from pipeline import placebo_store
+from pipeline import placebo_record, placebo_store
 from pipeline.placebo_statistics import sequential
 from pipeline.placebo_store import Kept
 from pipeline.placebo_table import table
@@ -37,6 +37,7 @@ def placebo(tier_name: str, seed: int | None, processes: int | None, screen: Scr
             "first_seed": first_seed,
             "source": known.told,
             "code": digest,
+            "decided_by": placebo_record.decided_by(gate_settings.judging()),
             "asked": len(asked),
             "judged": len(rows),
             **table(rows, tier, common),

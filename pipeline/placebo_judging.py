@@ -4,23 +4,31 @@ Each step that a leak could sit in is a function that can be changed from outsid
 `HONEST` is what the product does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 import feature_store
 import labels
+from backtest import metrics
 from backtest.engine import Result, run
+from backtest.stress import Stress, stress
 from market.errors import DataError
+from market.gate_settings import HONEST as HONEST_PROFILE
+from market.gate_settings import SIX, Judging
 from pipeline.job import Job
 from pipeline.placebo_views import wanted
 from pipeline.placebo_worlds import World
 from pipeline.stage import quiet
-from registry import gates
+from registry import gates, luck_and_stress
+from registry.evidence import Proof
+from registry.measures import SEED
+from registry.significance import Tried
 from training import crossval, dataset, edges, ensemble
 from training.crossval import Trained
 from training.dataset import Dataset, Windows
+from training.performance import out_of_fold
 from training.thresholds import Choice, Venue
 
 
@@ -47,10 +55,12 @@ class Steps(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What the verdict was of a world, and what it rests on: model, judged rows and score, thresholds, trades."""
+    """What the verdicts were of a world, and what they rest on: model, judged rows and score, thresholds, trades.
 
-    status: str
-    gates: list[gates.Gate]
+    `verdicts` are the gates of each profile that is asked, the one that decides first.
+    """
+
+    verdicts: dict[str, list[gates.Gate]]
     trained: Trained
     window: Windows
     X: pd.DataFrame
@@ -92,8 +102,11 @@ def prepare(world: World, has_volume: bool, steps: Steps = HONEST) -> Prepared:
     return Prepared(bars, steps.features(bars, groups).loc[events], table)
 
 
-def judge(prepared: Prepared, work: Job, steps: Steps = HONEST) -> Judged:
-    """Train on the development window, trade the judged one and hold it against the gates, as the main job does."""
+def judge(prepared: Prepared, work: Job, steps: Steps = HONEST, earlier: Sequence[Trained] = ()) -> Judged:
+    """Train on the development window, trade the judged one and hold it against the gates, as the main job does.
+
+    `earlier` are the models that were judged on this window before: each is a trial and a look more.
+    """
     bars, rows = prepared.bars, _rows(prepared, work)
     trained = _trained(bars, steps.learnt(rows), work)
     judged = dataset.out_of_sample(rows.rows, rows.window)
@@ -101,23 +114,62 @@ def judge(prepared: Prepared, work: Job, steps: Steps = HONEST) -> Judged:
     venue, known = work.plan.venue, bars.loc[: rows.window.cut_off]
     choice = steps.choose(trained.choice, known, score, venue)
     result = steps.trade(known, score, choice, venue)
-    bounds = {name: float(bound) for name, bound in work.gates.model_dump().items()}
-    decided = gates.judge(result.trades, result.equity, trained.folds, bounds, work.risk.per_trade)
-    return Judged(gates.status(decided), decided, trained, rows.window, judged.X, score, choice, result)
+    stressed = _stressed(known, score, choice, venue, work.judging) if len(result.trades) else None
+    proof = luck_and_stress.proof(
+        result.trades,
+        luck_and_stress.decisions(
+            score["score"], prepared.labels, rows.window.cut_off, choice.policy(venue.guards), venue.exits.bars
+        ),
+        trained.folds,
+        _tried([*earlier, trained], prepared.labels, rows.window.oos_start),
+        len(earlier) + 1,
+        stressed,
+        work.judging.stress,
+    )
+    verdicts = _verdicts(result, trained, proof, work)
+    return Judged(verdicts, trained, rows.window, judged.X, score, choice, result)
 
 
 def figures(judged: Judged) -> dict[str, Any]:
-    """Return what a verdict was, in JSON values."""
-    got = {gate.name: gate.got for gate in judged.gates}
+    """Return what the verdicts were, in JSON values."""
+    r = judged.result.trades["r"].to_numpy()
     return {
-        "status": judged.status,
-        "failed": [gate.name for gate in judged.gates if not gate.passed],
-        "trades": len(judged.result.trades),
-        "profit_factor": got["profit_factor"],
+        "verdicts": {
+            profile: {
+                "status": gates.status(asked, profile),
+                "failed": [gate.name for gate in asked if not gate.passed],
+            }
+            for profile, asked in judged.verdicts.items()
+        },
+        "trades": len(r),
+        "profit_factor": metrics.profit_factor(r),
+        "expectancy": metrics.expectancy(r),
         "thresholds": judged.choice.described(),
         "skill": judged.trained.pooled["skill"],
         "skill_low": judged.trained.pooled["skill_low"],
     }
+
+
+def _verdicts(result: Result, trained: Trained, proof: Proof, work: Job) -> dict[str, list[gates.Gate]]:
+    risk, market = work.risk.per_trade, work.instrument.market
+    return {
+        profile: gates.judge(
+            result.trades, result.equity, trained.folds, work.judging.profiles[profile], risk, proof, market
+        )
+        for profile in dict.fromkeys((work.judging.decides, SIX, HONEST_PROFILE))
+    }
+
+
+def _stressed(bars: pd.DataFrame, score: pd.DataFrame, choice: Choice, venue: Venue, judging: Judging) -> Stress:
+    rules = (choice.policy(venue.guards), venue.exits, venue.costs, venue.risk, venue.market)
+    return stress(bars, score, *rules, judging.stress, SEED)
+
+
+def _tried(models: Sequence[Trained], known: pd.DataFrame, development_end: pd.Timestamp) -> Tried:
+    """Return what the last of `models` was chosen among; retries count in full, as if nothing linked them."""
+    earned = [out_of_fold(one.predictions, known, development_end) for one in models]
+    daily = pd.concat(earned, axis=1, keys=[f"attempt {i}" for i in range(1, len(models) + 1)]).dropna()
+    return Tried(len(models), float(len(models)), daily)
 
 
 def _rows(prepared: Prepared, work: Job) -> Rows:

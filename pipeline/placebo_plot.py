@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from registry import power_plot
 from registry.plots import BAD, GOLD, GOOD, INK, QUIET, STYLE, png
 
 WIDTH, HEIGHT, DPI = 1400, 900, 100  # pixels
@@ -40,7 +41,7 @@ def _promotions(axes: Axes, found: Mapping[str, Any]) -> None:
     axes.set_yticks(at, [f"{row['family']} ({row['worlds']})" for row in rows])
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_title("Null worlds that were promoted (red), and how many may be at 95 % (grey)")
+    axes.set_title("Null worlds promoted (red), at most (95 %, grey)")
 
 
 def _excess(axes: Axes, found: Mapping[str, Any]) -> None:
@@ -67,17 +68,8 @@ def _controls(axes: Axes, found: Mapping[str, Any]) -> None:
 
 
 def _power(axes: Axes, found: Mapping[str, Any]) -> None:
-    rows = [row for row in found["power"] if row["worlds"]]
-    factors = [row["oracle_profit_factor"] or np.nan for row in rows]
-    shares = np.array([row["share"] for row in rows])
-    ends = np.array([[row["share"] - row["low"], row["high"] - row["share"]] for row in rows]).reshape(-1, 2).T
-    axes.errorbar(factors, shares, yerr=np.maximum(ends, 0.0), fmt="o-", color=GOLD, ecolor=QUIET, capsize=3)
-    for factor, share, row in zip(factors, shares, rows, strict=True):
-        axes.annotate(f"ρ {row['edge']:g}", (factor, share), (6, -10), textcoords="offset points", color=INK)
-    axes.set_ylim(-0.05, 1.05)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.set_xlabel("profit factor of the oracle (median)")
-    axes.set_title("Worlds with an edge that were promoted")
+    power_plot.power(axes, [row for row in found["power"] if row["worlds"]], sorted(found["profiles"], reverse=True))
+    axes.set_title("Promoted worlds with an edge, by profile")
 
 
 def _families(found: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,9 +7,10 @@ import numpy as np
 
 from backtest.significance import wilson
 from market.placebo_settings import Tier, Worlds
+from pipeline.placebo_agreement import agreement
 from pipeline.placebo_controls import CONTROLS
 from pipeline.placebo_statistics import lower_bound, mean_of, sequential, uniformity, upper_bound
-from pipeline.placebo_tasks import NULL
+from pipeline.placebo_tasks import NULL, SMALL
 from pipeline.placebo_worlds import FAMILIES, PLANTED
 
 Row = dict[str, Any]
@@ -26,19 +27,23 @@ def table(rows: Sequence[Row], tier: Tier, common: Worlds) -> dict[str, Any]:
     Promotions are those of all null worlds; what is measured besides leaves out the resampled ones.
     """
     null = [row for row in rows if row["kind"] == NULL]
+    planted = [row for row in rows if row["kind"] == PLANTED and row["variant"] == SMALL]
     gated = [row for row in null if row["family"] != _UNGATED]
     told = (
         promotions(null)
         | measures(gated)
         | {
+            "profiles": {profile: promotions(null, profile) for profile in _profiles(rows)},
             "families": [_family(name, null) for name in FAMILIES],
             "sequential": dict(zip(("says", "after"), sequential([row["promoted"] for row in null]), strict=True)),
-            "power": [
-                _power(edge, [row for row in rows if row["kind"] == PLANTED and row["edge"] == edge])
-                for edge in tier.edges
-            ],
+            "power": [_power(edge, [row for row in planted if row["edge"] == edge]) for edge in tier.edges],
             "controls": [_control(name, [row for row in rows if row["control"] == name], common) for name in CONTROLS],
-            "promoted": [_named(row) for row in null if row["promoted"]],
+            "agreement": agreement(rows),
+            "promoted": [
+                _named(row) | {"by": [profile for profile, hit in row["promoted_by"].items() if hit]}
+                for row in null
+                if any(row["promoted_by"].values())
+            ],
             "errors": [_named(row) | {"error": row["error"]} for row in rows if row["error"]],
             "refused": [_named(row) | {"refused": row["refused"]} for row in null if row["refused"]],
         }
@@ -47,9 +52,12 @@ def table(rows: Sequence[Row], tier: Tier, common: Worlds) -> dict[str, Any]:
     return {"status": "FAILED" if complaints else "PASSED", "complaints": complaints} | told
 
 
-def promotions(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return how many of `rows` were promoted, and the upper end of the one-sided 95 % interval of their share."""
-    promoted = sum(row["promoted"] for row in rows)
+def promotions(rows: Sequence[Row], profile: str | None = None) -> dict[str, Any]:
+    """Return how many of `rows` were promoted, and the upper end of the one-sided 95 % interval of their share.
+
+    Promoted by the gates of `profile`; without one, by those that decide.
+    """
+    promoted = _promoted(rows, profile)
     bound = upper_bound(promoted, len(rows)) if rows else None
     return {"worlds": len(rows), "promotions": promoted, "upper_bound_95": bound}
 
@@ -85,20 +93,40 @@ def _family(name: str, null: Sequence[Row]) -> dict[str, Any]:
 
 
 def _power(edge: float, planted: Sequence[Row]) -> dict[str, Any]:
-    promoted = sum(row["promoted"] for row in planted)
+    """Return how many worlds with an edge were promoted, by the gates that decide and by those of each profile."""
+    return (
+        {"edge": edge, "worlds": len(planted)}
+        | _share(planted)
+        | {
+            "refused": sum(row["refused"] is not None for row in planted),
+            "oracle_profit_factor": _median(row.get("oracle_profit_factor") for row in planted),
+            "profit_factor": _median(row.get("profit_factor") for row in planted),
+            "trades": _median(row.get("trades") for row in planted),
+            "profiles": {
+                profile: _share(planted, profile) | {"failed": _failed(planted, profile)}
+                for profile in _profiles(planted)
+            },
+        }
+    )
+
+
+def _share(planted: Sequence[Row], profile: str | None = None) -> dict[str, Any]:
+    promoted = _promoted(planted, profile)
     low, high = wilson(promoted, len(planted)) if planted else (None, None)
-    return {
-        "edge": edge,
-        "worlds": len(planted),
-        "promoted": promoted,
-        "refused": sum(row["refused"] is not None for row in planted),
-        "share": promoted / len(planted) if planted else None,
-        "low": low,
-        "high": high,
-        "oracle_profit_factor": _median(row.get("oracle_profit_factor") for row in planted),
-        "profit_factor": _median(row.get("profit_factor") for row in planted),
-        "failed": _counts(row.get("failed", []) for row in planted),
-    }
+    return {"promoted": promoted, "share": promoted / len(planted) if planted else None, "low": low, "high": high}
+
+
+def _promoted(rows: Sequence[Row], profile: str | None) -> int:
+    """Return how many were promoted; a world that was refused or broke off was not, by any profile."""
+    return sum(row["promoted"] if profile is None else row["promoted_by"].get(profile, False) for row in rows)
+
+
+def _profiles(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(profile for row in rows for profile in row["promoted_by"]))
+
+
+def _failed(rows: Sequence[Row], profile: str) -> dict[str, int]:
+    return _counts(row["verdicts"][profile]["failed"] for row in rows if profile in row["verdicts"])
 
 
 def _control(name: str, rows: Sequence[Row], common: Worlds) -> dict[str, Any]:
@@ -107,7 +135,8 @@ def _control(name: str, rows: Sequence[Row], common: Worlds) -> dict[str, Any]:
     found = {one: shown[one] for one in names}
     refused = sum(row["refused"] is not None for row in rows)
     flagged = refused > 0 or (
-        found["promotions"] > 0 or max(found["mean_r_z"] or 0.0, found["mean_sharpe_z"] or 0.0) > common.deviations
+        any(any(row["promoted_by"].values()) for row in rows)
+        or max(found["mean_r_z"] or 0.0, found["mean_sharpe_z"] or 0.0) > common.deviations
     )
     control = CONTROLS[name]
     return (
@@ -120,11 +149,12 @@ def _control(name: str, rows: Sequence[Row], common: Worlds) -> dict[str, Any]:
 def _complaints(told: dict[str, Any], tier: Tier, common: Worlds) -> Iterable[str]:
     if told["sequential"]["says"] == "broken":
         yield f"{told['promotions']} promotions within {told['sequential']['after']} null worlds: nothing more was run"
-    if told["upper_bound_95"] > tier.most_promotions:
-        yield (
-            f"{told['promotions']} of {told['worlds']} null worlds were promoted: up to {told['upper_bound_95']:.2%} "
-            f"may be (95 %), wanted {tier.most_promotions:.2%} at most"
-        )
+    for profile, one in told["profiles"].items():
+        if one["worlds"] and one["upper_bound_95"] > tier.most_promotions:
+            yield (
+                f"{one['promotions']} of {one['worlds']} null worlds were promoted by profile {profile}: up to "
+                f"{one['upper_bound_95']:.2%} may be (95 %), wanted {tier.most_promotions:.2%} at most"
+            )
     for one in ({"family": "all but the resampled"} | told, *told["families"]):
         if one["family"] != _UNGATED:
             yield from _biased(one, common)
@@ -135,14 +165,18 @@ def _complaints(told: dict[str, Any], tier: Tier, common: Worlds) -> Iterable[st
     for one in told["controls"]:
         if one["expected"] and one["flagged"] is False:
             yield f"the leak {one['control']!r} was not seen in {one['worlds']} worlds"
-    strongest = max(told["power"], key=lambda one: one["edge"], default=None)
+    yield from _powerless(told["power"], tier)
+    yield from (f"{one['family']} of seed {one['seed']} broke off: {one['error']}" for one in told["errors"])
+    yield from (f"{one['family']} of seed {one['seed']} was not trained: {one['refused']}" for one in told["refused"])
+
+
+def _powerless(power: Sequence[dict[str, Any]], tier: Tier) -> Iterable[str]:
+    strongest = max(power, key=lambda one: one["edge"], default=None)
     if strongest and strongest["worlds"] and strongest["share"] < tier.least_power:
         yield (
             f"{strongest['promoted']} of {strongest['worlds']} worlds with an edge of {strongest['edge']:g} were "
             f"promoted: wanted {tier.least_power:.0%}"
         )
-    yield from (f"{one['family']} of seed {one['seed']} broke off: {one['error']}" for one in told["errors"])
-    yield from (f"{one['family']} of seed {one['seed']} was not trained: {one['refused']}" for one in told["refused"])
 
 
 def _biased(one: dict[str, Any], common: Worlds) -> Iterable[str]:

@@ -3,8 +3,10 @@
 import time
 from typing import Any, NamedTuple
 
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from market import placebo_settings
 from market.errors import AssayError, GateError
 from market.placebo_settings import Tier, Worlds
 from pipeline import oracle
@@ -14,8 +16,8 @@ from pipeline.placebo_judging import HONEST, Rows, Steps, figures, judge, prepar
 from pipeline.placebo_worlds import FAMILIES, PLANTED, Source, World, made, permuted, prepared
 
 NULL, CONTROL = "null", "control"
-_CONTROLLED = list(FAMILIES)[1]
-_SMALL, _FULL = "small", "full"
+_CONTROLLED, _RESAMPLED = list(FAMILIES)[1], list(FAMILIES)[3]
+SMALL, FULL = "small", "full"
 
 
 class Task(NamedTuple):
@@ -26,7 +28,7 @@ class Task(NamedTuple):
     seed: int
     edge: float = 0.0
     control: str = ""
-    variant: str = _SMALL
+    variant: str = SMALL
     attempts: int = 1
 
     @property
@@ -50,7 +52,9 @@ def tasks(tier: Tier, first_seed: int) -> list[Task]:
         for i in range(_worlds(control, tier))
     ]
     planted = [Task(PLANTED, PLANTED, first_seed + i, edge) for edge in tier.edges for i in range(tier.planted)]
-    return nulls(tier.nulls, _SMALL) + leaks + planted + nulls(tier.full, _FULL)
+    strongest = max(tier.edges, default=0.0)
+    large = [Task(PLANTED, PLANTED, first_seed + i, strongest, "", FULL) for i in range(tier.full_planted)]
+    return nulls(tier.nulls, SMALL) + leaks + planted + nulls(tier.full, FULL) + large
 
 
 def _worlds(control: Control, tier: Tier) -> int:
@@ -89,15 +93,42 @@ def _judged(task: Task, known: Source, common: Worlds) -> dict[str, Any]:
         window = verdict.window
         best = oracle.trade(world.bars, world.signal, world.job.plan, window.oos_start, window.cut_off)
         row["oracle_profit_factor"] = best.profit_factor
+    if task.variant == FULL:
+        row["small"] = _judged_small(task, world, known, steps, common)
+    promoted, models = _promoted(row), [verdict.trained]
     for attempt in range(1, task.attempts):
-        if row["status"] == "READY":
+        if all(promoted.values()):
             break
-        row |= figures(judge(ready, prepared(task.variant, attempt), steps)) | {"attempt": attempt + 1}
-    return row | {"promoted": row["status"] == "READY"}
+        again = judge(ready, prepared(task.variant, attempt), steps, models)
+        row |= figures(again) | {"attempt": attempt + 1}
+        promoted = {profile: before or _promoted(row)[profile] for profile, before in promoted.items()}
+        models.append(again.trained)
+    return row | {"promoted": promoted[world.job.judging.decides], "promoted_by": promoted}
+
+
+def _judged_small(task: Task, world: World, known: Source, steps: Steps, common: Worlds) -> dict[str, Any] | None:
+    """Return what the small variant says of the last months of a world; None of one whose halves are of two sources.
+
+    There its training would reach into the source of the judged bars.
+    """
+    if task.family == _RESAMPLED:
+        return None
+    months = pd.DateOffset(months=placebo_settings.variant(SMALL).months)
+    last = world._replace(bars=world.bars.loc[world.bars.index[-1] - months :], job=prepared(SMALL))
+    ready = prepare(last, known.has_volume, steps)
+    verdict = judge(ready, last.job, steps)
+    bars = ready.bars.loc[: verdict.window.cut_off]
+    entries = measured(bars, verdict, last.job.plan.venue, steps, common.tail, common.draws, task.seed)
+    return figures(verdict) | {"entries": entries}
+
+
+def _promoted(row: dict[str, Any]) -> dict[str, bool]:
+    return {profile: verdict["status"] == "READY" for profile, verdict in row["verdicts"].items()}
 
 
 def _ended(error: str | None = None, refused: str | None = None) -> dict[str, Any]:
-    return {"error": error, "refused": refused, "promoted": False, "entries": None, "oracle_profit_factor": None}
+    ended: dict[str, Any] = {"error": error, "refused": refused, "promoted": False, "promoted_by": {}, "verdicts": {}}
+    return ended | {"entries": None, "oracle_profit_factor": None}
 
 
 def _steps(task: Task, world: World, common: Worlds) -> Steps:

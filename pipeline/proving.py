@@ -2,16 +2,15 @@
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from backtest.stress import Stress, stress
 from market import tables
 from pipeline.job import Job
-from registry import chances, comparable, deflation, ledger, significance, trials
-from registry.card import plain
+from registry import against_random, chances, comparable, deflation, ledger, luck_and_stress, trials
 from registry.evidence import Proof
-from registry.measures import NO_TRADE, SEED
+from registry.measures import SEED
+from registry.plain_values import plain
 from registry.significance import Decisions
 from training.thresholds import Choice
 
@@ -32,20 +31,17 @@ def find(job: Job, training: dict[str, Any], trades: pd.DataFrame, looks: int, c
     entries, kept = ledger.of(job.workspace.home, job.series.name), trials.kept(job.workspace.home, job.series.name)
     tried = comparable.tried(entries, kept.daily, training["bundle"], cost)
     stressed = _stressed(job, training) if len(trades) else None
-    told = {"why": NO_TRADE} if stressed is None else robustness(stressed, job)
-    luck = significance.significance(trades, _decisions(job, training), training["folds"], tried)
-    bounds = job.gates.bounds()
+    decided = _decisions(job, training)
+    bounds = job.judging.stress
+    proof = luck_and_stress.proof(trades, decided, training["folds"], tried, looks, stressed, bounds)
+    if len(trades):
+        coin = plain(against_random.superiority(tried, _coin(job, training)))
+        proof = proof._replace(significance=dict(proof.significance) | {"superiority_random": coin})
     return Found(
-        Proof(plain(luck), told, looks),
-        plain(chances.chances(trades, training["folds"], bounds, job.risk.per_trade)),
+        proof,
+        plain(chances.chances(trades, training["folds"], job.gates.bounds(), job.risk.per_trade)),
         stressed,
     )
-
-
-def robustness(found: Stress, job: Job) -> dict[str, Any]:
-    """Return a stress test as a card keeps it: everything but its draws, and the bounds that it was held against."""
-    kept = {name: value for name, value in found._asdict().items() if name != "jittered"}
-    return plain(kept | {"bounds": job.judging.stress.model_dump()})
 
 
 def _stressed(job: Job, training: dict[str, Any]) -> Stress:
@@ -65,15 +61,16 @@ def _stressed(job: Job, training: dict[str, Any]) -> Stress:
     )
 
 
+def _coin(job: Job, training: dict[str, Any]) -> pd.Series:
+    """Return what random sides at the rows that were predicted out of fold are expected to earn by day."""
+    predictions = tables.read_table(job.workspace.run / "predictions.parquet", tables.PREDICTIONS)
+    columns = ["t1_long", "t1_short", "r_long", "r_short", "weight"]
+    labels = tables.read_table(job.workspace.labels, tables.LABELS, columns)
+    return against_random.coin(predictions, labels, pd.Timestamp(training["window"]["development_end"]))
+
+
 def _decisions(job: Job, training: dict[str, Any]) -> Decisions:
-    """Return what the score wanted at each judged row whose labels end in the window, by thresholds alone."""
     score = tables.read_table(job.workspace.run / "score.parquet", tables.SCORE, ["score"])["score"]
-    columns = ["t1_long", "t1_short", "r_long", "r_short"]
-    labels = tables.read_table(job.workspace.labels, tables.LABELS, columns).reindex(score.index)
-    ends = labels[["t1_long", "t1_short"]].max(axis=1)
-    known = labels[columns].notna().all(axis=1) & (ends <= pd.Timestamp(training["window"]["cut_off"]))
-    choice = Choice(**training["choice"]).policy(job.guards)
-    wanted = score[known].to_numpy()
-    side = np.where(wanted >= choice.long_threshold, 1, np.where(wanted <= choice.short_threshold, -1, 0))
-    r_long, r_short = (labels.loc[known, name].to_numpy(np.float64) for name in ("r_long", "r_short"))
-    return Decisions(side.astype(np.int64), r_long, r_short, job.exits.bars)
+    labels = tables.read_table(job.workspace.labels, tables.LABELS, ["t1_long", "t1_short", "r_long", "r_short"])
+    policy = Choice(**training["choice"]).policy(job.guards)
+    return luck_and_stress.decisions(score, labels, pd.Timestamp(training["window"]["cut_off"]), policy, job.exits.bars)

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from pipeline import screen_registry
 from registry.gates import GATES, Gate, what_it_would_take
 from registry.markdown_luck import trades_of
 
@@ -84,6 +85,8 @@ def verdict(console: Console, answer: Mapping[str, Any]) -> None:
     """Print a verdict: first whether it is READY, then the benchmarks, skill, trials, luck, warnings and the card."""
     colour = "green" if answer["status"] == "READY" else "red"
     console.print(f"[bold {colour}]{answer['status']}[/] {escape(answer['headline'])}", soft_wrap=True)
+    if answer["status"] == "READY" and "promotion" in answer:
+        screen_registry.settled(console, answer["promotion"])
     console.print(benchmarks(answer))
     for line in answer["skill_lines"]:
         console.print(escape(line), soft_wrap=True)
@@ -95,6 +98,7 @@ def verdict(console: Console, answer: Mapping[str, Any]) -> None:
     for number, remedy in enumerate(answer["remedies"], start=1):
         console.print(f"Remedy {number}: {escape(remedy)}", soft_wrap=True)
     console.print(f"Card: {escape(answer['card'])}", soft_wrap=True)
+    console.print(f"Report: {escape(answer['report'])}", soft_wrap=True)
     console.print(f"MLflow run {answer['run_id']}: `{answer['open']}`", soft_wrap=True)
 
 
@@ -132,14 +136,6 @@ def labelled(console: Console, answer: Mapping[str, Any]) -> None:
     gone = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in answer["absent"].items())
     rows = f"{answer['rows']:,} labels, worth {answer['effective']:,} without overlap"
     console.print(f"[green]{answer['series']}[/] {rows}: {shares}; absent: {gone}", soft_wrap=True)
-
-
-def models(console: Console, answer: list[Mapping[str, Any]]) -> None:
-    """Print what is in production."""
-    if not answer:
-        console.print("Nothing is in production: no model has passed every benchmark yet.")
-    for one in answer:
-        console.print(f"[green]{one['series']}[/] version {one['version']} since {one['when']}, run {one['run_id']}")
 
 
 def parity(console: Console, answer: Mapping[str, Any]) -> None:

@@ -50,19 +50,16 @@ def simulate(job: Job, **world: Any) -> Done:
     return carried_out(order, job.workspace.receipt("simulate"), work)
 
 
+def enrich_order(job: Job) -> Order:
+    """Return what the features are made from."""
+    return _enrich_order(job, companions.look(job))
+
+
 def enrich(job: Job, report: Report = quiet) -> Done:
     """Write the features of the stored bars."""
     require_bars(job.workspace)
-    bars_manifest = manifest(job.workspace.bars)
-    has_volume = bool(bars_manifest.facts.get("has_volume", True))
     found = companions.look(job)
-    groups = feature_store.groups_for(has_volume, found.stored)
-    order = Order(
-        stage="enrich",
-        inputs={"bars": bars_manifest.sha256} | found.inputs,
-        config=[groups, own_groups.entered(), found.absent],
-        modules=("feature_store", *_FEATURE_MODULES, "market.tables"),
-    )
+    groups, order = _groups(job, found), _enrich_order(job, found)
 
     def work() -> tuple[list[Path], Mapping[str, Any]]:
         bars = tables.read_table(job.workspace.bars, tables.BARS)
@@ -81,15 +78,20 @@ def enrich(job: Job, report: Report = quiet) -> Done:
     return carried_out(order, job.workspace.receipt("enrich"), work)
 
 
-def label(job: Job) -> Done:
-    """Write the labels of the stored bars that are events."""
-    require_bars(job.workspace)
-    order = Order(
+def label_order(job: Job) -> Order:
+    """Return what the labels are made from."""
+    return Order(
         stage="label",
         inputs={"bars": manifest(job.workspace.bars).sha256},
         config=[job.exits, job.sampling, job.instrument.costs, job.instrument.market, hours(job.instrument.market)],
         modules=("labels", "market.tables"),
     )
+
+
+def label(job: Job) -> Done:
+    """Write the labels of the stored bars that are events."""
+    require_bars(job.workspace)
+    order = label_order(job)
 
     def work() -> tuple[list[Path], Mapping[str, Any]]:
         bars = tables.read_table(job.workspace.bars, tables.BARS)
@@ -111,21 +113,25 @@ def label(job: Job) -> Done:
     return carried_out(order, job.workspace.receipt("label"), work)
 
 
-def backtest(job: Job) -> Done:
-    """Trade the judged window and write its trades, equity and figures."""
-    training = _training(job)
-    order = Order(
+def backtest_order(job: Job) -> Order:
+    """Return what the judged window's trades are made from; raises DataError without a training."""
+    return Order(
         stage="backtest",
         inputs=inputs(job, "bars") | {"score": manifest(job.workspace.run / "score.parquet").sha256},
         config=[
             job.trading.model_dump(mode="json"),
             job.exits,
             job.instrument.costs,
-            training["choice"],
+            _training(job)["choice"],
             hours(job.instrument.market),
         ],
         modules=("backtest.engine", "backtest.metrics", "market.tables"),
     )
+
+
+def backtest(job: Job) -> Done:
+    """Trade the judged window and write its trades, equity and figures."""
+    training, order = _training(job), backtest_order(job)
 
     def work() -> tuple[list[Path], Mapping[str, Any]]:
         folder = job.workspace.run
@@ -158,6 +164,20 @@ def backtest(job: Job) -> Done:
         return [*written, folder / "backtest.json"], {"trades": len(result.trades)}
 
     return carried_out(order, job.workspace.receipt("backtest"), work)
+
+
+def _groups(job: Job, found: companions.Found) -> tuple[str, ...]:
+    has_volume = bool(manifest(job.workspace.bars).facts.get("has_volume", True))
+    return feature_store.groups_for(has_volume, found.stored)
+
+
+def _enrich_order(job: Job, found: companions.Found) -> Order:
+    return Order(
+        stage="enrich",
+        inputs={"bars": manifest(job.workspace.bars).sha256} | found.inputs,
+        config=[_groups(job, found), own_groups.entered(), found.absent],
+        modules=("feature_store", *_FEATURE_MODULES, "market.tables"),
+    )
 
 
 def _without_labels(job: Job, bars: int, events: int) -> str:

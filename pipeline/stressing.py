@@ -16,8 +16,8 @@ from pipeline.judged import Judged
 from pipeline.screen import Screen
 from pipeline.workspace import Workspace
 from registry import stress_plots
-from registry.card import plain
 from registry.measures import SEED
+from registry.plain_values import plain
 
 FIGURES, PICTURE = "stress.json", "stress.png"
 

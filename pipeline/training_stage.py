@@ -22,14 +22,14 @@ from pipeline.fold_store import FoldStore
 from pipeline.job import Job
 from pipeline.receipts import Order
 from pipeline.stage import Done, Report, carried_out, inputs, quiet, with_manifest, write
-from registry import bundle, golden
+from registry import bundle, golden, group_facts
 from training import crossval, dataset, ensemble, suspicion
 from training.journals import Journals
 from training.judging import Judged
 from training.skill import skill
 
 
-class _Rows(NamedTuple):
+class WindowedRows(NamedTuple):
     """The windows of a series, its events in each, and how many rows were left out to warm up."""
 
     window: dataset.Windows
@@ -38,14 +38,9 @@ class _Rows(NamedTuple):
     warm_up: int
 
 
-def train(job: Job, report: Report = quiet) -> Done:
-    """Run the walk-forward, fit the final model; write predictions, the judged window's score and the bundle.
-
-    Raises GateError where no record stands that features and labels know nothing of the future.
-    """
-    causality_record.require(job)
-    held = job.workspace.run / "edges.json"
-    order = Order(
+def order_of(job: Job) -> Order:
+    """Return what a training is made from."""
+    return Order(
         stage="train",
         inputs=inputs(job, "bars", "features", "labels"),
         config=[
@@ -62,9 +57,18 @@ def train(job: Job, report: Report = quiet) -> Done:
         modules=("training.crossval", "registry.bundle", "registry.golden", "market.table_rows"),
     )
 
+
+def train(job: Job, report: Report = quiet) -> Done:
+    """Run the walk-forward, fit the final model; write predictions, the judged window's score and the bundle.
+
+    Raises GateError where no record stands that features and labels know nothing of the future.
+    """
+    causality_record.require(job)
+    held, order = job.workspace.run / "edges.json", order_of(job)
+
     def work() -> tuple[list[Path], Mapping[str, Any]]:
         bars = tables.read_table(job.workspace.bars, tables.BARS)
-        rows = _rows(job, bars)
+        rows = windowed(job, bars)
         known = bars.loc[: rows.window.oos_start]
         cuts = held_edges.brought(held, rows.window, job.research.folds)
         kept = FoldStore(job.workspace.run / "folds", order.key)
@@ -83,7 +87,7 @@ def train(job: Job, report: Report = quiet) -> Done:
 
 
 def _trained(
-    job: Job, rows: _Rows, known: pd.DataFrame, cuts: pd.DatetimeIndex, kept: FoldStore, report: Report
+    job: Job, rows: WindowedRows, known: pd.DataFrame, cuts: pd.DatetimeIndex, kept: FoldStore, report: Report
 ) -> crossval.Trained:
     """Run the walk-forward over `cuts`; folds are kept, and their trials written, as they are judged.
 
@@ -111,7 +115,7 @@ def _trained(
 
 
 def _facts(
-    job: Job, trained: crossval.Trained, rows: _Rows, predictions: pd.DataFrame, bars: pd.DataFrame
+    job: Job, trained: crossval.Trained, rows: WindowedRows, predictions: pd.DataFrame, bars: pd.DataFrame
 ) -> dict[str, Any]:
     return {
         "window": _window_facts(rows, bars),
@@ -132,7 +136,7 @@ def _facts(
     }
 
 
-def _rows(job: Job, bars: pd.DataFrame) -> _Rows:
+def windowed(job: Job, bars: pd.DataFrame) -> WindowedRows:
     """Return the windows of `bars`, the events that develop and those that are judged, and those left out before.
 
     Of the features the rows of events are read, and no others. The windows are of bars, whichever are events.
@@ -145,14 +149,14 @@ def _rows(job: Job, bars: pd.DataFrame) -> _Rows:
     rows, warm_up = dataset.assemble(features, tables.read_table(job.workspace.labels, tables.LABELS))
     ts = pd.DatetimeIndex(bars.index)
     window = dataset.windows(ts[ts >= rows.X.index[0]], job.history_start, job.cut_off, job.research.oos_months)
-    return _Rows(window, dataset.up_to(rows, window), dataset.out_of_sample(rows, window), warm_up)
+    return WindowedRows(window, dataset.up_to(rows, window), dataset.out_of_sample(rows, window), warm_up)
 
 
 def _in_groups(name: str, groups: list[str]) -> bool:
     return not groups or name.partition("__")[0] in groups
 
 
-def _window_facts(rows: _Rows, bars: pd.DataFrame) -> dict[str, Any]:
+def _window_facts(rows: WindowedRows, bars: pd.DataFrame) -> dict[str, Any]:
     window = rows.window
     return {
         "history_start": window.start.isoformat(),
@@ -185,6 +189,7 @@ def _write_bundle(
         "hours": hours(job.instrument.market)._asdict(),
         "lookback": lookback,
         "sampling": sampling.stored(job.sampling),
+        "groups": group_facts.used(trained.ensemble.features, job.series.timeframe),
         "own_groups": own_groups.used(trained.ensemble.features),
         "companions": facts["companions"]["used"],
         "inputs": inputs(job, "bars", "features", "labels"),

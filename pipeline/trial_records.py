@@ -1,6 +1,13 @@
-"""What a training tried goes into the ledger: trials of tuning as they come, the run itself once it is judged."""
+"""What a training tried goes into the ledger: trials of tuning as they come, the run itself once it is judged.
 
-from collections.abc import Mapping, Sequence
+A process that may not write the ledger leaves its trials in the run's folder, and they are delivered before anything
+else is written of the series.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +21,15 @@ from pipeline.stage import inputs
 from pipeline.workspace import read_json
 from registry import ledger
 from registry import trials as kept
-from registry.card import plain
 from registry.ledger import Entry
-from training import ensemble, journals
-from training.performance import daily
+from registry.plain_values import plain
+from training import journals
+from training.performance import out_of_fold
 from training.trials import Trial
 
 _ASKED = "trials_of.json"
-_NO_OUTCOME = ensemble.Outcomes((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+_LEFT = "trials_left"
+_left_in: ContextVar[Path | None] = ContextVar("left_in", default=None)
 
 
 def record(job: Job, trials: Sequence[Trial]) -> int:
@@ -33,6 +41,29 @@ def record(job: Job, trials: Sequence[Trial]) -> int:
     """
     asked = _asked(job)
     return _write(job, [(_tuned(job, one, asked), one.daily) for one in trials])
+
+
+@contextmanager
+def left_in(run: Path) -> Iterator[None]:
+    """Let what this thread tries be left in the folder of a run, as a ledger of its own, until it is delivered."""
+    token = _left_in.set(run / _LEFT)
+    try:
+        yield
+    finally:
+        _left_in.reset(token)
+
+
+def deliver(job: Job) -> int:
+    """Write the trials that another process has left into the ledger; return how many were new."""
+    left, series = job.workspace.run / _LEFT, job.series.name
+    if not left.exists():
+        return 0
+    daily = kept.matrix(left, series)
+    entries = ledger.read(left).entries
+    nothing = pd.Series(dtype=np.float64)
+    written = _write(job, [(one, daily[one.name].dropna() if one.name in daily else nothing) for one in entries])
+    shutil.rmtree(left)
+    return written
 
 
 def begin(job: Job, folder: Path, key: str) -> None:
@@ -74,6 +105,7 @@ def record_run(job: Job, training: Mapping[str, Any], asked: Mapping[str, str]) 
 
     `asked` are its bars, configuration, window and model, as `ledger.entry` names them.
     """
+    deliver(job)
     earned = _out_of_fold(job, pd.Timestamp(training["window"]["development_end"]))
     made = ledger.entry(
         job.series.name,
@@ -106,7 +138,7 @@ def _tuned(job: Job, trial: Trial, asked: Mapping[str, str]) -> Entry:
 
 def _write(job: Job, tried: Sequence[tuple[Entry, pd.Series]]) -> int:
     """Keep daily results first, so that the ledger promises none that are not there; then write what is new."""
-    home, series = job.workspace.home, job.series.name
+    home, series = _left_in.get() or job.workspace.home, job.series.name
     new = ledger.unwritten(home, [one for one, _ in tried])
     earned: dict[str, pd.Series] = {}
     for one, results in tried:
@@ -121,12 +153,5 @@ def _out_of_fold(job: Job, development_end: pd.Timestamp) -> pd.Series:
     """Return what the out-of-fold predictions of the run earned by day; labels past the development are not known."""
     predictions = tables.read_table(job.workspace.run / "predictions.parquet", tables.PREDICTIONS)
     columns = ["t1_long", "t1_short", "r_long", "r_short", "weight"]
-    labels = tables.read_table(job.workspace.labels, tables.LABELS, columns).reindex(predictions.index)
-    known = (labels[["t1_long", "t1_short"]].max(axis=1) <= development_end).to_numpy()
-    score = ensemble.scores(predictions[list(ensemble.PROBABILITIES)].to_numpy(), _NO_OUTCOME)["score"]
-    return daily(
-        np.where(known, score, np.nan),
-        labels[["r_long", "r_short"]].to_numpy(),
-        labels["weight"].to_numpy(),
-        pd.DatetimeIndex(predictions.index),
-    )
+    labels = tables.read_table(job.workspace.labels, tables.LABELS, columns)
+    return out_of_fold(predictions, labels, development_end)

@@ -1,4 +1,4 @@
-"""The verdict: what was trained and traded becomes gates, a card, a run in MLflow and, where READY, a champion."""
+"""The verdict: what was trained and traded becomes gates, a card and a run in MLflow."""
 
 import datetime as dt
 import json
@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from backtest import policy as policies
@@ -14,7 +13,17 @@ from feature_store import own_groups
 from market import durable, tables
 from market.errors import DataError
 from market.gate_settings import HONEST, SIX
-from pipeline import answers, causality_record, proving, receipts, trial_records
+from pipeline import (
+    answers,
+    causality_record,
+    paths_record,
+    placebo_record,
+    proving,
+    receipts,
+    remedying,
+    reporting,
+    trial_records,
+)
 from pipeline.imports import data_warnings
 from pipeline.job import Job
 from pipeline.receipts import Order
@@ -25,52 +34,58 @@ from registry import (
     deflation,
     gates,
     ledger,
+    paths_plot,
     plots,
-    promotion,
-    remedies,
+    power_plot,
     runs,
     stress_plots,
+    survivorship,
     tracking,
     trials,
     tuning_plots,
 )
-from registry.card import Card, plain
-from training.reliability import reliability
+from registry.card import Card
+from registry.plain_values import plain
+from registry.report import page
 
 _LOOKS_TO_WARN = 4
 _COSTS = ("configurations", "effective_trials", "expected_best_sharpe_200")
 _NO_TRADE = (
     "The model does not trade: out of fold it said the same of every bar, or no threshold had a positive expectancy."
 )
-_PROBABILITIES = ["p_down", "p_flat", "p_up"]
 
 
-def judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int], None]) -> tuple[Card, str | None]:
-    """Judge what the stages before left, unless that is done already; return the card and why it was made anew.
-
-    The look at the judged window is in the ledger before anybody sees a number. READY is promoted.
-    """
+def order_of(job: Job) -> Order:
+    """Return what a verdict is made from."""
     folder = job.workspace.run
-    order = Order(
+    return Order(
         stage="gate",
-        inputs={name: tables.sha256_of_file(folder / name) for name in ("training.json", "backtest.json")},
+        inputs={name: tables.sha256_of_file(folder / name) for name in ("training.json", "backtest.json")}
+        | paths_record.digest(job),
         config=[
             job.judging.decides,
             job.judging.profiles,
             job.judging.stress.model_dump(),
             job.research.model_dump(mode="json"),
+            placebo_record.on_card(job.judging),
         ],
         modules=("pipeline.verdict",),
     )
+
+
+def judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int], None]) -> tuple[Card, str | None]:
+    """Judge what the stages before left, unless that is done already; return the card and why it was made anew.
+
+    The look at the judged window is in the ledger before anybody sees a number.
+    """
     path = job.workspace.receipt("gate")
+    order = order_of(job)
     why = order.stale(path)
     if why is None:
         made = answers.read(job.workspace)
     else:
         order.run(path, lambda: _judge(job, seconds, report))
         made = answers.read(job.workspace)
-    if made.status == "READY":
-        promotion.promote(job.workspace.home, made, bundle_folder(job.workspace, made.bundle_sha256))
     return made, why
 
 
@@ -95,26 +110,43 @@ def _judge(job: Job, seconds: dict[str, float], report: Callable[[str, int, int]
         for name, bounds in job.judging.profiles.items()
         if name in (job.judging.decides, SIX, HONEST)
     }
+    tried = remedying.find(job, training, traded, judged[job.judging.decides], cost.effective_trials)
     made = _card(job, training, traded, judged, found, counts, seconds).model_copy(
-        update={name: getattr(cost, name) for name in _COSTS}
+        update={name: getattr(cost, name) for name in _COSTS} | {"paths": paths_record.on_card(job), "remedies": tried}
     )
     report("plots", 3, 4)
-    drawn = plots.draw(made, equity, _reliability(job), training["importance"])
+    told = reporting.shown(job.workspace, made)
+    drawn = plots.draw(made, equity, told.calibration, training["importance"])
     drawn |= tuning_plots.draw(training["trials"])
     if found.stress is not None:
         drawn["stress"] = stress_plots.draw(job.series.name, plain(found.stress._asdict()))
+    if made.placebo.get("power"):
+        drawn["power"] = power_plot.draw(made.placebo)
+    if made.paths:
+        drawn["paths"] = paths_plot.draw(job.series.name, paths_record.trades(job.workspace))
     stored = bundle_folder(job.workspace, training["bundle"])
     bundle.read_bundle(stored, training["bundle"])
     files = {path.name: path for path in sorted(stored.iterdir())}
-    run_id = tracking.log_run(job.workspace.home, made, card.to_markdown(made), files, drawn)
+    run_id = tracking.log_run(
+        job.workspace.home,
+        made,
+        card.to_markdown(made),
+        files,
+        drawn,
+        report=lambda logged: page.to_html(logged, told),
+    )
     made = made.model_copy(update={"run_id": run_id})
     runs.keep_card(job.workspace.home, made)
     report("run logged", 4, 4)
     durable.write_text(folder / "card.json", card.to_json(made))
     durable.write_text(folder / "card.md", card.to_markdown(made))
+    reporting.write(job.workspace, made, told)
     for name, content in drawn.items():
         durable.write_bytes(folder / "plots" / f"{name}.png", content)
-    return [folder / "card.json", folder / "card.md"], {"run_id": run_id, "status": made.status}
+    return [folder / "card.json", folder / "card.md", folder / remedying.FILE], {
+        "run_id": run_id,
+        "status": made.status,
+    }
 
 
 def _look(job: Job, training: Mapping[str, Any]) -> tuple[ledger.Counts, deflation.Deflation]:
@@ -167,9 +199,10 @@ def _card(
         significance=dict(found.proof.significance),
         robustness=dict(found.proof.robustness),
         chances=found.chances,
+        placebo=placebo_record.on_card(job.judging),
         oos=traded["metrics"] | {name: value for name, value in training["oos"].items() if "skill" not in name},
         oos_breakdown=traded["breakdown"],
-        folds=[_without(fold, "features", "base_rate", "splits", "trials") for fold in training["folds"]],
+        folds=[_on_card(fold) for fold in training["folds"]],
         splits=training["splits"],
         skill=_skills(training),
         features=training["features"],
@@ -185,10 +218,15 @@ def _card(
         trials=counts.trials,
         looks=counts.looks,
         warnings=_warnings(job, training, counts),
-        remedies=remedies.remedies(decided, training["folds"], traded["metrics"], job.risk.per_trade),
+        remedies=[],
         versions=receipts.versions(),
         seconds=seconds,
     )
+
+
+def _on_card(fold: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the card tells of a fold: of the base rate, the share of labels it learnt from that were flat."""
+    return _without(fold, "features", "base_rate", "splits", "trials") | {"flat_share": fold["base_rate"][1]}
 
 
 def _validation(job: Job, training: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,6 +235,8 @@ def _validation(job: Job, training: Mapping[str, Any]) -> dict[str, Any]:
         "folds": len(training["folds"]),
         "purge": job.research.purge,
         "embargo": job.research.embargo,
+        "max_feature_auc": job.research.max_feature_auc,
+        "max_feature_ic": job.research.max_feature_ic,
         "edges": training["edges"],
         "splits": len(training["splits"]),
         "leaks": sum(split["leaks"] for split in training["splits"]),
@@ -222,14 +262,7 @@ def _warnings(job: Job, training: Mapping[str, Any], counts: ledger.Counts) -> l
         found.append(f"The bars end at {manifest.last[:10]}, before the cut-off {job.cut_off:%Y-%m-%d}.")
     if counts.looks >= _LOOKS_TO_WARN:
         found.append(f"This window has been looked at {counts.looks} times: a pass on it means less each time.")
-    return found
-
-
-def _reliability(job: Job) -> pd.DataFrame:
-    predictions = tables.read_table(job.workspace.run / "predictions.parquet", tables.PREDICTIONS)
-    y = tables.read_table(job.workspace.labels, tables.LABELS, ["y"])["y"].reindex(predictions.index)
-    known = y.notna().to_numpy()
-    return reliability(y[known].to_numpy().astype(np.int64), predictions[_PROBABILITIES].to_numpy()[known])
+    return found + survivorship.warnings(ledger.read(job.workspace.home).entries)
 
 
 def _skill(figures: Mapping[str, Any], name: str = "skill") -> dict[str, Any]:

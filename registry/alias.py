@@ -1,25 +1,18 @@
-"""The registry's alias, read from MLflow's database without MLflow: a cross-check, never what makes a model tradable.
+"""The registry's alias, read without MLflow: a cross-check, never what makes a model tradable.
 
-The database is opened read-only and only looked into; its schema is that of MLflow 3.17.
+Only a rollback, which has no time for MLflow, sets the aliases here, as MLflow would.
 """
 
-import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from market.errors import GateError, UnavailableError
+from registry import address as addresses
+from registry import alias_rows, alias_server
+from registry.address import Address
 
-PATIENCE = 5.0
-_QUERY = """
-    SELECT a.version, v.version IS NOT NULL AND v.current_stage IS NOT 'Deleted_Internal', t.value
-    FROM registered_model_aliases a
-    LEFT JOIN model_versions v ON (v.workspace, v.name, v.version) = (a.workspace, a.name, a.version)
-    LEFT JOIN model_version_tags t
-        ON (t.workspace, t.name, t.version, t.key) = (a.workspace, a.name, a.version, 'bundle_sha256')
-    WHERE a.workspace = 'default' AND a.name = ? AND a.alias = 'champion'
-"""
+_CHAMPION, _DIGEST = "champion", "bundle_sha256"
 
 
 class Pointed(NamedTuple):
@@ -31,34 +24,46 @@ class Pointed(NamedTuple):
 
 
 def database_path(home: Path) -> Path:
-    """Return where the registry of a home is."""
+    """Return where the home's own registry is."""
     return home / "mlflow.db"
 
 
 def champion(home: Path, series: str) -> Pointed | None:
-    """Return what the alias champion of `series` points at, or None where there is no such alias or no database.
+    """Return what the alias champion of `series` points at, or None where there is no such alias or no registry.
 
-    Raises UnavailableError for a database that is locked or cannot be read.
+    Raises UnavailableError for a registry that is locked, cannot be reached or cannot be read.
     """
-    path = database_path(home).resolve()
-    if not path.exists():
+    address = addresses.of(home)
+    if address.is_server:
+        return _served(address, series)
+    if _is_missing(address):
         return None
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
-            found = connection.execute(_QUERY, (series,)).fetchone()
-    except sqlite3.Error as error:
-        raise UnavailableError(f"The registry at {path} cannot be read: {error}.") from None
-    return None if found is None else Pointed(str(found[0]), bool(found[1]), found[2])
+    found = alias_rows.pointed(address, series, _CHAMPION)
+    return None if found is None else Pointed(*found)
+
+
+def point(home: Path, series: str, *, champion: str, previous: str) -> None:
+    """Let the aliases champion and previous of `series` point at these versions, in a database both or neither.
+
+    Raises UnavailableError for a registry that is missing, locked, damaged, or does not have one of the versions.
+    """
+    address = addresses.of(home)
+    wanted = {"previous": previous, _CHAMPION: champion}
+    if address.is_server:
+        for name, version in wanted.items():
+            alias_server.point(address, series, name, version)
+    elif gone := alias_rows.point(address, series, wanted):
+        raise UnavailableError(f"{series}: the registry at {address.shown} has no version {gone}.")
 
 
 def check(home: Path, series: str, record: Mapping[str, Any]) -> str:
-    """Return "" where the alias agrees with the signed `record`, a sentence where there is no database to check it in.
+    """Return "" where the alias agrees with the signed `record`, a sentence where there is no registry to check it in.
 
     Raises GateError naming both where the alias points at another version or its version has another digest;
     UnavailableError where the alias or the version that it should point at is gone, or the registry cannot be read.
     """
-    if not database_path(home).exists():
-        return f"No registry at {database_path(home)}: the alias was not checked."
+    if _is_missing(address := addresses.of(home)):
+        return f"No registry at {address.shown}: the alias was not checked."
     pointed, version, digest = champion(home, series), str(record["version"]), record["bundle_sha256"]
     if pointed is None:
         raise UnavailableError(
@@ -87,3 +92,15 @@ def refuse_unrecorded(home: Path, series: str) -> None:
             f"{series}: the registry's alias champion points at version {pointed.version}, but no signed record of "
             f"{series} is in production: only promotion makes a model tradable."
         )
+
+
+def _served(address: Address, series: str) -> Pointed | None:
+    version = alias_server.version_of(address, series, _CHAMPION)
+    if version is None:
+        return None
+    tags = alias_server.tags_of(address, series, version)
+    return Pointed(version, tags is not None, (tags or {}).get(_DIGEST))
+
+
+def _is_missing(address: Address) -> bool:
+    return address.database is not None and not address.database.exists()

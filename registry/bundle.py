@@ -43,7 +43,7 @@ def write_bundle(folder: Path, files: Mapping[str, bytes], meta: Mapping[str, An
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         for name, content in (contents | {MANIFEST: manifest}).items():
-            _write(aside / name, content)
+            write_file(aside / name, content)
         make_durable(aside)
         aside.rename(folder)
         make_durable(folder.parent)
@@ -59,7 +59,7 @@ def read_bundle(folder: Path, expected_sha256: str | None = None) -> tuple[dict[
     `expected_sha256` (of the manifest) even the manifest is verified before it is parsed. Raises DataError naming the
     file that is missing, extra, no regular file, or altered, with both digests.
     """
-    raw = _read(folder, MANIFEST)
+    raw = read_file(folder, MANIFEST)
     _verify(folder, MANIFEST, raw, expected_sha256 or _sha256(raw))
     digests = _digests(folder, raw)
     names = _names(folder) - {MANIFEST}
@@ -68,7 +68,7 @@ def read_bundle(folder: Path, expected_sha256: str | None = None) -> tuple[dict[
             raise DataError(f"Bundle {folder}: {what}: {', '.join(sorted(which))}. Refused; train again.")
     contents = {}
     for name, digest in digests.items():
-        contents[name] = _read(folder, name)
+        contents[name] = read_file(folder, name)
         _verify(folder, name, contents[name], digest)
     return contents, _meta(folder, contents.pop(META))
 
@@ -102,20 +102,32 @@ def _verify(folder: Path, name: str, content: bytes, wanted: str) -> None:
         raise DataError(f"Bundle {folder}: {name} was altered: sha256 {found}, wanted {wanted}. Refused.")
 
 
-def _read(folder: Path, name: str) -> bytes:
+def read_file(folder: Path, name: str, what: str = "Bundle", remedy: str = "train again") -> bytes:
+    """Return the bytes of a regular file of `folder`, not followed where it is a link; raises DataError for any other.
+
+    `what` says what the folder is, `remedy` what to do where a file is missing.
+    """
     try:
         descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        what = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read, or is a symbolic link"
-        raise DataError(f"Bundle {folder}: {name} {what}. Refused; train again.") from None
+        why = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read, or is a symbolic link"
+        raise DataError(f"{what} {folder}: {name} {why}. Refused; {remedy}.") from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise DataError(f"Bundle {folder}: {name} is not a regular file. Refused.")
+        raise DataError(f"{what} {folder}: {name} is not a regular file. Refused.")
     try:
         with os.fdopen(descriptor, "rb") as stream:
             return stream.read()
     except OSError as error:
-        raise DataError(f"Bundle {folder}: {name} cannot be read: {error.strerror}. Refused.") from None
+        raise DataError(f"{what} {folder}: {name} cannot be read: {error.strerror}. Refused.") from None
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, and wait until it is on the disk."""
+    with path.open("xb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _canonical(value: dict[str, Any]) -> bytes:
@@ -124,10 +136,3 @@ def _canonical(value: dict[str, Any]) -> bytes:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("xb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())

@@ -1,17 +1,15 @@
 """The model card: everything known about one training, as a closed record; how it reads is in `registry.markdown`."""
 
 import datetime as dt
-import math
-from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from market.errors import DataError
 from market.gate_settings import SIX
 from registry.gates import Gate, status
 from registry.markdown import to_headline, to_page
+from registry.plain_values import plain
 
 SIMULATED = "SIM_"
 
@@ -31,6 +29,8 @@ class Card(BaseModel):
     `significance` says what luck alone would have shown (`registry.significance`), `robustness` what worse fills make
     of it (`backtest.stress.Stress` without its draws, with `bounds`), `chances` how often the benchmarks are passed by
     luck and with the claimed edge (`registry.chances`); each is {"why": …} without a trade, empty on older cards.
+    `placebo` is the measured error rate of the gate itself (`pipeline.placebo_record`), or {"why": …}; `paths` are
+    those of combinatorial cross-validation, {} where none were asked for.
     `configurations`, `effective_trials` and `expected_best_sharpe_200` are as in `registry.deflation`, None on older
     cards.
     """
@@ -80,6 +80,8 @@ class Card(BaseModel):
     significance: dict[str, Any] = {}
     robustness: dict[str, Any] = {}
     chances: dict[str, Any] = {}
+    placebo: dict[str, Any] = {}
+    paths: dict[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -97,29 +99,6 @@ class Card(BaseModel):
             raise ValueError(f"series {self.series} with simulated={self.simulated}: simulated series are {SIMULATED}…")
         dt.datetime.fromisoformat(self.made_at)
         return self
-
-
-def plain(value: Any, where: str = "value") -> Any:
-    """Return `value` as JSON knows it: named tuples as objects, numpy numbers and stamps as numbers and text.
-
-    Models are left to pydantic. Raises ValueError where a number is not finite; `where` names it.
-
-    >>> plain({"a": (1, 2.5), "when": dt.date(2025, 10, 22)})
-    {'a': [1, 2.5], 'when': '2025-10-22'}
-    """
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, Mapping):
-        return {str(name): plain(item, f"{where}.{name}") for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item, f"{where}.{at}") for at, item in enumerate(value)]
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{where} is {value}: what is not computable is None")
-    return value
 
 
 def to_json(card: Card) -> str:

@@ -1,9 +1,11 @@
 """The champion of a series for other programs: verified, parsed natively, proven here, with the rules it was judged by.
 
 The chain: signed record → the registry's alias agrees → the bytes that were promoted → a schema and features that are
-known here → members parsed → golden rows and bars reproduced. MLflow is never imported.
+known here → members parsed → golden rows and bars reproduced. MLflow is never imported. A champion that was exported
+brings its record along instead.
 """
 
+import functools
 import importlib.metadata
 import math
 from collections.abc import Callable, Mapping
@@ -22,10 +24,9 @@ from market import settings
 from market.errors import DataError, GateError, UnavailableError, UsageError
 from market.execution import Costs, Exits
 from market.hours import hours
-from registry import alias, golden, known_good
+from registry import alias, expiry, exported, golden, group_facts, history, known_good
 from registry import record as records
 from registry.bundle import READ, SCHEMA, read_bundle
-from registry.card import SIMULATED
 from training import ensemble
 from training.ensemble import Ensemble
 
@@ -71,8 +72,9 @@ def load_champion(series: str, home: Path | None = None) -> Bundle:
     """Return the champion of `series` from `production.json` of `home` (default: the configured one), and keep a copy.
 
     Raises UnavailableError where nothing of the series is in production or a part is missing or locked; GateError
-    where the record is not signed by the trusted key, is older than one trusted before, or the registry's alias says
-    otherwise; DataError where a byte differs from what was promoted or this machine does not reproduce the evidence.
+    where the record is not signed by the trusted key, is older than one trusted before or has expired by the wall's
+    clock, or the registry's alias says otherwise; DataError where a byte differs from what was promoted or this machine
+    does not reproduce the evidence.
     """
     root = _home(series, home)
     return _kept(root, *_current(root, series))
@@ -105,10 +107,30 @@ def load_bundle(folder: Path, sha256: str, run_id: str = "") -> Bundle:
     return _parsed(f"Bundle {folder}", files, meta, sha256)._replace(run_id=run_id)
 
 
+def load_exported(folder: Path, home: Path) -> Bundle:
+    """Return the champion that `assay export` wrote to `folder`, to be traded in `home`, and keep a copy there.
+
+    Neither a registry nor `production.json` is needed: signatures by the trusted key are all there is. Raises GateError
+    for a run that was exported without a record, a foreign key, a record that has expired or is older than one that is
+    known in `home`; DataError where a byte differs or this machine does not reproduce the evidence.
+    """
+    found = exported.read(folder)
+    series, record = found.series, found.record
+    if record is None:
+        raise GateError(
+            f"{folder} is run {found.run_id} of {series} without a record of promotion, so it is not for trading: "
+            f"replay it with --run {found.run_id}."
+        )
+    where = folder / exported.RECORD
+    records.verify(home, series, record, str(where))
+    known_good.refuse_older(home, series, record, where)
+    history.refuse_superseded(home, series, record, where)
+    contents = read_bundle(found.bundle, record["bundle_sha256"])
+    return _kept(home, _of_record(found.bundle, series, contents, record, ""), contents)
+
+
 def _home(series: str, home: Path | None) -> Path:
-    if home is not None:
-        return home
-    return settings.home() / records.DEMO if series.startswith(SIMULATED) else settings.home()
+    return records.home_of(series) if home is None else home
 
 
 def _current(root: Path, series: str) -> tuple[Bundle, Contents]:
@@ -172,10 +194,11 @@ def _last_good(root: Path, series: str, copy: known_good.Copy, check_alias: bool
 
 
 def _of_record(folder: Path, series: str, contents: Contents, record: dict[str, Any], note: str) -> Bundle:
+    expired = expiry.check(series, record)
     found = _parsed(f"Bundle {folder}", *contents, record["bundle_sha256"])
     if found.series != series:
         raise DataError(f"Bundle {folder} is of {found.series}, its record is of {series}: refused.")
-    notes = (*found.notes, note) if note else found.notes
+    notes = tuple(one for one in (*found.notes, note, expired) if one)
     return found._replace(run_id=record["run_id"], record=record, notes=notes)
 
 
@@ -195,7 +218,8 @@ def _parsed(where: str, files: Mapping[str, bytes], meta: Mapping[str, Any], sha
     bundle = _told(where, lambda: _bundle(model, meta, sha256))
     golden.check_events(evidence, bundle.sampling, where)
     _check_hours(where, meta)
-    return bundle._replace(notes=(f"Predictions are identical{differing}.",)) if differing else bundle
+    notes = (f"Predictions are identical{differing}." if differing else "", group_facts.changed(meta))
+    return bundle._replace(notes=tuple(note for note in notes if note))
 
 
 def _check_own_groups(where: str, used: Mapping[str, str]) -> None:
@@ -262,6 +286,7 @@ def _differing(versions: Mapping[str, str]) -> str:
     return f"; libraries differ: {', '.join(told)}" if told else ""
 
 
+@functools.cache
 def _version(name: str) -> str:
     try:
         return importlib.metadata.version(name)

@@ -1,26 +1,14 @@
 """Which configurations a run was chosen among: those of the ledger whose daily results cover the run's own days."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import pandas as pd
 
 from registry import deflation
 from registry.ledger import Entry
+from registry.significance import Tried
 
 SHARED = 0.80  # of the run's days: tuning in the last folds and in the final model reaches as far
-
-
-class Tried(NamedTuple):
-    """What was tried on a series: configurations in all, what they are worth, and the results that can be compared.
-
-    `daily` holds net R by day × configuration without a gap: those that have results on 80 % of the run's own days,
-    over the days that all of them share.
-    """
-
-    configurations: int
-    effective: float
-    daily: pd.DataFrame
 
 
 def tried(entries: Sequence[Entry], daily: pd.DataFrame, model: str, cost: deflation.Deflation) -> Tried:

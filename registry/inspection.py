@@ -1,20 +1,17 @@
 """The registry as it stands, read from MLflow's database without MLflow and without writing: what a doctor asks of it.
 
-The schema is that of MLflow 3.17, as in `registry.alias`.
+The schema is that of MLflow 3.17, as in `registry.alias_rows`.
 """
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from market.errors import UnavailableError
-from registry.alias import PATIENCE, database_path
+from registry import address as addresses
 
 _DAMAGE = "PRAGMA quick_check(1)"
 _RUNNING = "SELECT run_uuid, start_time FROM runs WHERE status = 'RUNNING' AND lifecycle_stage = 'active' ORDER BY 1"
 _PLACES = """
-    SELECT artifact_location FROM experiments WHERE lifecycle_stage = 'active'
+    SELECT artifact_location FROM experiments WHERE lifecycle_stage = 'active' AND experiment_id <> 0
     UNION SELECT artifact_uri FROM runs WHERE lifecycle_stage = 'active' ORDER BY 1
 """
 _CHAMPIONS = "SELECT name FROM registered_model_aliases WHERE workspace = 'default' AND alias = 'champion' ORDER BY 1"
@@ -34,18 +31,16 @@ class Registry(NamedTuple):
 
 
 def inspect(home: Path) -> Registry | None:
-    """Return what the registry of `home` says, None where there is none; raises UnavailableError if it cannot be read.
+    """Return what the registry of `home` says, None where there is none, or where only a server could be asked.
 
-    A database that is locked by a training is read all the same: nothing is written.
+    Raises UnavailableError if it cannot be read. A database that is locked by a training is read all the same: nothing
+    is written.
     """
-    path = database_path(home).resolve()
-    if not path.exists():
+    address = addresses.of(home)
+    if address.is_server or (address.database is not None and not address.database.exists()):
         return None
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
-            damage = str(connection.execute(_DAMAGE).fetchone()[0])
-            running = [(str(run), int(start or 0)) for run, start in connection.execute(_RUNNING)]
-            places, champions = ([str(row[0]) for row in connection.execute(ask)] for ask in (_PLACES, _CHAMPIONS))
-    except sqlite3.Error as error:
-        raise UnavailableError(f"The registry at {path} cannot be read: {error}.") from None
+    with addresses.reading(address) as ask:
+        damage = str(ask(_DAMAGE)[0][0]) if address.database else "ok"
+        running = [(str(run), int(start or 0)) for run, start in ask(_RUNNING)]
+        places, champions = ([str(row[0]) for row in ask(question)] for question in (_PLACES, _CHAMPIONS))
     return Registry("" if damage == "ok" else damage, running, places, champions)

@@ -65,17 +65,25 @@ def newest(home: Path, series: str) -> Copy | None:
     return Copy(record, copies[-1] / "bundle")
 
 
-def refuse_older(home: Path, series: str, record: Mapping[str, Any]) -> None:
+def refuse_older(home: Path, series: str, record: Mapping[str, Any], found: Path | None = None) -> None:
     """Raise GateError where a champion of `series` with a higher serial than that of `record` was trusted before.
 
-    Copies whose signature does not hold under today's key say nothing.
+    `found` is where the record stands, by default `production.json`. Copies whose signature does not hold under
+    today's key say nothing.
     """
     seen = [trusted for path in _copies(_folder(home, series)) if (trusted := _trusted_serial(home, series, path))]
     if seen and max(seen) > record["serial"]:
         raise GateError(
-            f"{series}: the record in {records.production_path(home)} has serial {record['serial']}, one with serial "
-            f"{max(seen)} was trusted before: an old record was put back. Restore the newer one, or promote again."
+            f"{series}: the record in {found or records.production_path(home)} has serial {record['serial']}, one with "
+            f"serial {max(seen)} was trusted before: an old record was put back. Restore the newer one, or promote "
+            "again."
         )
+
+
+def of_bundle(home: Path, series: str, sha256: str) -> Copy | None:
+    """Return the newest copy of the bundle of `series` with this digest, of which nothing is verified yet, or None."""
+    copies = [Copy(_read(path / "record.json"), path / "bundle") for path in _copies(_folder(home, series))]
+    return next((copy for copy in reversed(copies) if copy.record.get("bundle_sha256") == sha256), None)
 
 
 def serials(home: Path) -> list[int]:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from market import tables
 from market.durable import make_durable
 from market.errors import DataError, UnavailableError
+from registry import universe
 
 Kind = Literal["trial", "look"]
 State = Literal["complete", "pruned", "failed"]
@@ -33,7 +34,8 @@ class Entry(BaseModel):
     `part` is what was judged: "run" (all folds together), "fold 3", "final model" or "rule". `member` and `parameters`
     are those of a tuning trial; of a run or a rule, `parameters` are for reading, for `config_sha256` covers them.
     `value` of `objective` is what was found, None where nothing was. `daily_sha256` is the digest of the daily results
-    that `registry.trials` keeps under `name`, "" where it keeps none. `name` is a digest of the `key`.
+    that `registry.trials` keeps under `name`, "" where it keeps none. `instruments_sha256` is the digest of the list of
+    instruments that was configured when it was written (`registry.universe`). `name` is a digest of the `key`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -56,6 +58,7 @@ class Entry(BaseModel):
     value: float | None = None
     objective: str = ""
     daily_sha256: str = ""
+    instruments_sha256: str = ""
 
     @property
     def configuration(self) -> tuple[str, ...]:
@@ -137,15 +140,18 @@ def record(home: Path, series: str, kind: Kind = "trial", **fields: Any) -> bool
 def record_all(home: Path, entries: Sequence[Entry]) -> list[bool]:
     """Write entries durably under one lock; return which of them are new: what is written already is not written twice.
 
-    The same: the same `key`. Raises UnavailableError where the ledger stays locked.
+    The same: the same `key`. Each is written with the digest of the list of instruments as it is now. Raises
+    UnavailableError where the ledger stays locked.
     """
     if not entries:
         return []
     home.mkdir(parents=True, exist_ok=True)
+    listed = {"instruments_sha256": universe.sha256()}
     with _locked(home):
         content, torn = _content(home)
         new = _new(entries, _names(content, ledger_path(home)))
-        lines = [one.model_dump_json() + "\n" for one, fresh in zip(entries, new, strict=True) if fresh]
+        fresh = [one.model_copy(update=listed) for one, is_new in zip(entries, new, strict=True) if is_new]
+        lines = [one.model_dump_json() + "\n" for one in fresh]
         if lines:
             _append(ledger_path(home), "".join(lines).encode(), torn)
     return new

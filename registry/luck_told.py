@@ -94,6 +94,14 @@ def _superiority(one: Told) -> str:
     )
 
 
+def _superiority_random(one: Told) -> str:
+    do = "does" if one["superior"] == 1 else "do"
+    return (
+        f"that none of {counted(one['configurations'], 'configuration')} earns more than a coin's sides at the same "
+        f"rows has p {_p(one['p'])}; {one['superior']:,} of them {do} so by itself"
+    )
+
+
 def _folds(one: Told) -> str:
     return (
         f"{one['earning']} of {one['folds']} earned; folds of one edge of {one['pooled']:+.3f} R differ as much with p "
@@ -111,5 +119,6 @@ LINES: dict[str, tuple[str, Callable[[Told], str]]] = {
     "shifts": ("Other times", _shifts),
     "overfitting": ("Overfitting", _overfitting),
     "superiority": ("Superiority", _superiority),
+    "superiority_random": ("Against random entries", _superiority_random),
     "folds": ("Folds", _folds),
 }

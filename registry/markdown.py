@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from market.gate_settings import SIX
-from registry import markdown_luck
+from registry import markdown_luck, markdown_paths, markdown_placebo
 from registry.figures import counted
 from registry.gates import GATES, Gate, what_it_would_take
 from registry.markdown_features import why
@@ -32,6 +32,7 @@ _FOLD_COLUMNS = {
 }
 _FORECAST_COLUMNS = {
     "fold": "Fold",
+    "flat_share": "Flat",
     "accuracy": "Accuracy",
     "precision": "Precision",
     "recall": "Recall",
@@ -57,6 +58,8 @@ def to_page(card: Mapping[str, Any]) -> str:
         markdown_luck.luck(card),
         markdown_luck.robustness(card),
         markdown_luck.chances(card),
+        markdown_placebo.error_rate(card),
+        markdown_paths.paths(card),
         section("Data warnings", bullets(card["warnings"]) or "None."),
         section("Window", pairs(card["window"] | {"validation": card["validation"], "labels": card["labels"]})),
         section("Folds", _folds(card["folds"])),
@@ -85,6 +88,7 @@ def to_headline(card: Mapping[str, Any]) -> list[str]:
         lines.append(f"{mark}  {GATES[gate.name].title:<18} {_got(gate):>14}  {_wanted(gate):<9} {_lacks(gate, card)}")
     lines += ["", *(f"{what}: {text}" for what, text in _skill(card).items()), trials_line(card)]
     lines += markdown_luck.proof_lines(card)
+    lines += [*markdown_placebo.lines(card), *markdown_paths.lines(card)]
     if card["warnings"]:
         lines.append(f"Data warnings: {len(card['warnings'])}; they are on the card.")
     if card["remedies"]:
@@ -93,7 +97,10 @@ def to_headline(card: Mapping[str, Any]) -> list[str]:
 
 
 def _plots(card: Mapping[str, Any]) -> tuple[str, ...]:
-    return (*_PLOTS, "stress") if "scenarios" in card["robustness"] else _PLOTS
+    stress = ("stress",) if "scenarios" in card["robustness"] else ()
+    power = ("power",) if card["placebo"].get("power") else ()
+    paths = ("paths",) if card["paths"] else ()
+    return (*_PLOTS, *stress, *power, *paths)
 
 
 def skilled_folds(folds: Sequence[Mapping[str, Any]]) -> int | None:

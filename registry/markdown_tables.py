@@ -7,7 +7,10 @@ from typing import Any
 from registry.figures import FIGURES, FORECASTS, GROUPED, SETTINGS, Show
 from registry.shortfall import percent
 
-_SHARES = {"win_rate", "max_drawdown", "total_return", "exposure", "accuracy", "per_trade", "open_risk", "daily_loss"}
+_SHARES = {
+    *("win_rate", "max_drawdown", "total_return", "exposure", "accuracy", "flat_share"),
+    *("per_trade", "open_risk", "daily_loss"),
+}
 _DIGITS = {
     "equity": ",.0f",
     "profit_factor": ".2f",

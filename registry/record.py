@@ -9,11 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from market import settings
 from market.errors import DataError, GateError, UnavailableError
+from market.instruments import SIMULATED
 from registry import signing
-from registry.card import SIMULATED
 
 DEMO = "demo"
+
+
+def home_of(series: str) -> Path:
+    """Return the configured home in whose production `series` is: simulated ones have one of their own."""
+    return settings.home() / DEMO if series.startswith(SIMULATED) else settings.home()
 
 
 def production_path(home: Path) -> Path:

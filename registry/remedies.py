@@ -1,37 +1,23 @@
-"""What might help a model that failed: rules on facts measured on the folds, never on the out-of-sample window.
+"""The top three remedies of a model that failed: computed from its own folds, else what their facts say in words.
 
-The window has spoken once; nothing here proposes to try again on it. Each rule looks at the folds and, where its fact
-holds, proposes one thing to do before the next model is judged on bars that nobody has looked at.
+Never from the judged window: it has spoken once. What is computed is the best of many tries on the same folds, and says
+so; a change that luck would show as well is not proposed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-import numpy as np
-
-from registry.gates import Gate
-from registry.measures import FOLD_TRADES
-from registry.shortfall import percent
+from registry.figures import counted
+from registry.gates import GATES, Gate
+from registry.remedy_facts import gather
+from registry.remedy_rules import RULES
+from registry.remedy_search import LEVEL, Outcome, Search
 
 TOP = 3
-COST_SHARE = 0.40
-NO_TRADE = "no trade"
 
+_ENDS = 3  # groups named at each end of the ranking
 
-class Facts(NamedTuple):
-    """What the rules look at; numbers that were not measured are None."""
-
-    failed: dict[str, Gate]
-    folds: int
-    skilled: int | None
-    without_trade: int
-    thin: int
-    trades: float | None
-    expectancy: float | None
-    cost_share: float | None
-    fold_profit_factor: float | None
-    oos_profit_factor: float | None
-    risk_per_trade: float | None
+_KINDS = {"thresholds": "thresholds", "barriers": "barriers", "side": "sides", "session": "sessions", "risk": "risk"}
 
 
 def remedies(
@@ -39,161 +25,94 @@ def remedies(
     folds: Sequence[Mapping[str, Any]],
     oos: Mapping[str, float | int | None],
     risk_per_trade: float | None = None,
+    found: Search | None = None,
+    selection: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return at most three remedies for the failed gates, the most likely to matter first; [] where none failed.
 
-    Of each fold are used, where present: `skill_low` (above 0 is skill), `thresholds` (`"no trade"` or None where none
-    had positive expectancy), `trades`, `expectancy` (net R a trade), `cost_r` (costs in R a trade), `profit_factor`.
-    `oos` serves only to say that the folds' edge did not last.
+    `found` is what was computed on the folds, `selection` why the features were chosen, as on the card. Of each fold
+    are used, where present: `skill_low` (above 0 is skill), `thresholds` (`"no trade"` or None where none had positive
+    expectancy), `trades`, `expectancy` (net R a trade), `cost_r` (costs in R a trade), `profit_factor`. `oos` serves
+    only to say that the folds' edge did not last.
     """
-    facts = gather(gates, folds, oos, risk_per_trade)
-    if not facts.failed:
+    if all(gate.passed for gate in gates):
         return []
-    found = [text for rule in RULES if (text := rule(facts)) is not None]
-    return found[:TOP]
+    computed = found is not None and bool(found.outcomes)
+    facts = gather(gates, folds, oos, risk_per_trade, computed)
+    words = (text for rule in RULES if (text := rule(facts)) is not None)
+    if found is None or not computed:
+        return [*words][:TOP]
+    proposed = [proposal(one, found, gates) for one in found.proposals[:TOP]]
+    features = [] if proposed else [*groups_told(selection or {})]
+    return [*(proposed or [nothing_helps(found)]), *features, *words][:TOP]
 
 
-def gather(
-    gates: Sequence[Gate],
-    folds: Sequence[Mapping[str, Any]],
-    oos: Mapping[str, float | int | None],
-    risk_per_trade: float | None,
-) -> Facts:
-    """Return the facts that the rules need, medians over the folds where they are of folds."""
-    lows = [fold["skill_low"] for fold in folds if "skill_low" in fold]
-    trades = _median(folds, "trades")
-    expectancy, cost = _median(folds, "expectancy"), _median(folds, "cost_r")
-    gross = None if expectancy is None or cost is None else expectancy + cost
-    return Facts(
-        failed={gate.name: gate for gate in gates if not gate.passed},
-        folds=len(folds),
-        skilled=sum(low is not None and low > 0 for low in lows) if lows else None,
-        without_trade=sum(fold.get("thresholds", "") in (None, NO_TRADE) for fold in folds),
-        thin=sum(fold.get("trades", FOLD_TRADES) < FOLD_TRADES for fold in folds),
-        trades=trades,
-        expectancy=expectancy,
-        cost_share=cost / gross if cost is not None and gross is not None and gross > 0 else None,
-        fold_profit_factor=_median(folds, "profit_factor"),
-        oos_profit_factor=oos.get("profit_factor"),
-        risk_per_trade=risk_per_trade,
+def proposal(one: Outcome, found: Search, gates: Sequence[Gate]) -> str:
+    """Return a computed remedy in words: what to do, each failed gate that it moves beyond luck, and the warning."""
+    moved = [_moved(gate, one, found) for gate in gates if one.better.get(gate.name, 1.0) <= LEVEL]
+    failed = sum(not gate.passed for gate in gates)
+    turns = (
+        f"it turns {len(one.turned)} of {counted(failed, 'failed benchmark')}" if one.turned else "it turns none yet"
     )
-
-
-def no_skill(facts: Facts) -> str | None:
-    """Fewer than half of the folds have skill: the features do not know these labels."""
-    if facts.skilled is None or 2 * facts.skilled >= facts.folds:
-        return None
+    loses = f" and loses {', '.join(GATES[name].title for name in one.lost)}" if one.lost else ""
     return (
-        f"{facts.skilled or 'None'} of {facts.folds} folds knows the direction better than the base rate: change what "
-        "is asked before how it is traded. Try other feature groups, wider barriers with a longer time barrier, or a "
-        "higher timeframe."
+        f"{one.tried.told}. On the {found.folds} folds {'; '.join(moved)}: {turns} there{loses}. No promise: it is the "
+        f"best of {len(found.outcomes)} tries on the same folds."
     )
 
 
-def no_trade(facts: Facts) -> str | None:
-    """In some folds no threshold paid."""
-    if facts.without_trade == 0:
-        return None
+def nothing_helps(found: Search) -> str:
+    """Return that no change of trading helps, with the best there was and how often luck does as well."""
+    tried = len(found.outcomes)
+    kinds = ", ".join(dict.fromkeys(_KINDS[one.tried.kind] for one in found.outcomes))
+    earning = [one for one in found.outcomes if one.earns <= LEVEL]
+    lead = f"Trading otherwise does not help: of {tried} changes ({kinds}) tried on the {found.folds} folds none"
+    if earning:
+        return (
+            f"{lead} betters what failed there by more than the best of {tried} does by luck: change the features or "
+            "the labels."
+        )
+    best = min(found.outcomes, key=lambda one: (one.earns, -one.trades))
+    if not best.trades:
+        return f"{lead} makes a trade whose expected result is above 0: change the features or the labels."
     return (
-        f"In {facts.without_trade} of {facts.folds} folds no threshold had a positive expectancy after costs: give the "
-        "model labels with more room (a larger take-profit in ATR), or leave this series out."
+        f"{lead} earns more than the best of {tried} does by luck (the likeliest, {best.trades:,} trades, is matched "
+        f"in {100 * best.earns:.0f} of 100 histories without an edge): change the features or the labels."
     )
 
 
-def costs_eat_the_edge(facts: Facts) -> str | None:
-    """Costs take a large share of the gross edge, or all of it."""
-    if facts.cost_share is None or facts.cost_share < COST_SHARE:
-        return None
-    what = "all of" if facts.cost_share >= 1 else f"{percent(facts.cost_share)} of"
-    return (
-        f"On the folds costs take {what} the gross edge: use wider barriers or a higher timeframe, so that a trade "
-        "earns more per spread paid, or a broker with a tighter spread (config/instruments.toml)."
+def groups_told(selection: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one sentence on feature groups, from the most to the least that permuting their clusters costs."""
+    ranked = [*groups(selection).items()]
+    if len(ranked) < 2:
+        return
+    shown = ranked if len(ranked) <= 2 * _ENDS else [*ranked[:_ENDS], ("…", None), *ranked[-_ENDS:]]
+    order = ", ".join(name if nats is None else f"{name} {1e4 * nats:+.1f}" for name, nats in shown)
+    least = [name for name, nats in ranked if nats <= 0.0] or [ranked[-1][0]]
+    yield (
+        f"Train without the feature groups that told least, {', '.join(least)} (groups of the recipe), or with a "
+        "source that is not among them. Permuting what was chosen of each cost, in 0.0001 nats a row inside the "
+        f"development: {order}; that is of all three classes, and Flat, which is known best, earns nothing. More "
+        "cannot be said without a training, which is a trial that counts."
     )
 
 
-def edge_did_not_last(facts: Facts) -> str | None:
-    """The folds were profitable and the window was not."""
-    folds, window = facts.fold_profit_factor, facts.oos_profit_factor
-    if "profit_factor" not in facts.failed or folds is None or window is None or folds < 1.2 or window > 0.8 * folds:
-        return None
-    return (
-        f"The folds had a median profit factor of {folds:.2f}, the out-of-sample window {window:.2f}: the edge faded "
-        "or was fitted. Use fewer features and simpler members, and let later bars decide, by paper trading."
-    )
+def groups(selection: Mapping[str, Any]) -> dict[str, float]:
+    """Return by feature group what permuting its clusters costs in all, nats a row, the most costly first."""
+    costs: dict[str, dict[int, float]] = {}
+    for name, one in selection.get("features", {}).items():
+        costs.setdefault(name.partition("__")[0], {})[one["cluster"]] = one["permutation"]
+    total = {group: sum(clusters.values()) for group, clusters in costs.items()}
+    return dict(sorted(total.items(), key=lambda item: (-item[1], item[0])))
 
 
-def too_few_trades(facts: Facts) -> str | None:
-    """The window or the folds have too few trades, and not because no threshold paid."""
-    if ("trades" not in facts.failed and not facts.thin) or 0 < facts.folds <= 2 * facts.without_trade:
-        return None
-    counted = "" if facts.trades is None else f" (median {facts.trades:.0f} a fold)"
-    return (
-        f"Too few trades{counted}: lower the thresholds of the recipe towards 0.5 or let them be fitted, shorten the "
-        "cooldown, or train a finer timeframe of the same symbol."
-    )
+def _moved(gate: Gate, one: Outcome, found: Search) -> str:
+    benchmark = GATES[gate.name]
+    before, after, luck = found.now[gate.name], one.figures[gate.name], one.luck.get(gate.name)
+    shown = [("–" if value is None else benchmark.show(value)) for value in (before, after)]
+    sign = "≥" if gate.direction == ">=" else "≤"
+    by_luck = f", luck moves it by {benchmark.show(luck)}" if luck and gate.name in _PLAIN_LUCK else ""
+    return f"{benchmark.title} {shown[0]} → {shown[1]} (wanted {sign} {benchmark.show(gate.wanted)}{by_luck})"
 
 
-def drawdown(facts: Facts) -> str | None:
-    """Equity fell too far at the judged risk."""
-    gate = facts.failed.get("max_drawdown")
-    if gate is None or gate.got is None or gate.got <= 0:
-        return None
-    if len(facts.failed) == 1 and gate.note:
-        return f"Risk less a trade: the drawdown benchmark {gate.note}. Set per_trade in config/policy.toml."
-    if facts.risk_per_trade is None or (facts.expectancy is not None and facts.expectancy <= 0):
-        return None
-    risk = np.floor(facts.risk_per_trade * gate.wanted / gate.got * 1e4) / 1e4
-    return (
-        f"Risk about {percent(risk, 2)} a trade instead of {percent(facts.risk_per_trade, 2)} (per_trade in "
-        "config/policy.toml): a drawdown shrinks almost in proportion. It repairs no other benchmark."
-    )
-
-
-def unstable(facts: Facts) -> str | None:
-    """Profit factors differ too much from fold to fold."""
-    gate = facts.failed.get("fold_profit_factor_variation")
-    if gate is None or (gate.got is None and facts.thin):
-        return None
-    return (
-        "Profit factors differ too much from fold to fold: give each fold more data (an earlier history_start, fewer "
-        "folds), and prefer feature groups that are chosen in most folds."
-    )
-
-
-def low_win_rate(facts: Facts) -> str | None:
-    """Trades win too rarely though they may pay."""
-    gate = facts.failed.get("win_rate")
-    if gate is None or (gate.got is None and facts.trades == 0):
-        return None
-    return (
-        "Wins are too rare for this benchmark: a nearer take-profit or a farther stop raises the win rate (and lowers "
-        "what a win pays), higher thresholds do so at the price of trades."
-    )
-
-
-def weak_edge(facts: Facts) -> str | None:
-    """Nothing more telling was found: the edge is thin."""
-    if not {"profit_factor", "sharpe_per_trade"} & set(facts.failed):
-        return None
-    return (
-        "The edge a trade is too thin: raise the thresholds until the folds' expectancy is clearly positive, or add a "
-        "source of information that the bars of this timeframe do not hold, such as higher-timeframe context."
-    )
-
-
-RULES: tuple[Callable[[Facts], str | None], ...] = (
-    no_skill,
-    no_trade,
-    costs_eat_the_edge,
-    edge_did_not_last,
-    drawdown,
-    too_few_trades,
-    unstable,
-    low_win_rate,
-    weak_edge,
-)
-
-
-def _median(folds: Sequence[Mapping[str, Any]], name: str) -> float | None:
-    values = [fold[name] for fold in folds if fold.get(name) is not None]
-    return float(np.median(values)) if values else None
+_PLAIN_LUCK = ("profit_factor", "max_drawdown", "sharpe_per_trade", "win_rate", "trades", "expectancy", "daily_sharpe")

@@ -1,6 +1,12 @@
-"""What an MLflow run is filled with: flat parameters, finite metrics, a description that fits, artifacts."""
+"""What an MLflow run is filled with: flat parameters and tags, a description that fits, artifacts.
 
-import math
+MLflow 3.17 cuts parameters after 6,000 and tags after 8,000 characters without a word (measured on SQLite and on
+PostgreSQL; PostgreSQL besides refuses names of runs above 250): what is longer is cut here, where it can be seen. The
+whole is always in card.json.
+"""
+
+import hashlib
+import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,32 +14,45 @@ from typing import TYPE_CHECKING, Any
 
 from market.errors import UsageError
 from registry.card import Card, to_json
+from registry.report import NAME as REPORT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HASHES = ("bars_sha256", "features_sha256", "labels_sha256", "bundle_sha256")
-PARAMETER_LENGTH, DESCRIPTION_LENGTH = 6000, 8000
+PARAMETER_LENGTH, TAG_LENGTH, NAME_LENGTH = 6000, 8000, 250
+CUT = "… (cut)"
+_OF_THE_MOMENT = {"run_id", "made_at", "seconds"}
 _PARAMETERS = ("recipe", "members", "window", "validation", "labels", "costs", "policy", "risk", "exits", "features")
 
 
-def metrics(card: Card) -> list[tuple[str, float, int]]:
-    """Return every finite number of the card as (name, value, step): `oos/…` once, `fold/…` with its fold as step."""
-    found: list[tuple[str, Any, int]] = [(f"oos/{name}", value, 0) for name, value in card.oos.items()]
-    for at, fold in enumerate(card.folds, start=1):
-        step = int(fold.get("fold", at))
-        found += [(f"fold/{name}", value, step) for name, value in fold.items() if name != "fold"]
-    return [(name, float(value), step) for name, value, step in found if _finite(value)]
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def parameters(card: Card, more: Mapping[str, Any]) -> dict[str, str]:
+def parameters(card: Card) -> dict[str, str]:
     """Return what the run was made from as flat text, `window.cut_off` and the like, each within MLflow's length."""
     values = {name: getattr(card, name) for name in (*_PARAMETERS, *HASHES, "versions", "trials", "looks")}
-    return {name: text[:PARAMETER_LENGTH] for name, text in _flat(values | dict(more)).items()}
+    return {name: cut(text, PARAMETER_LENGTH) for name, text in _flat(values).items()}
+
+
+def tags(card: Card, markdown: str) -> dict[str, str]:
+    """Return what a run is found by and described with, each within MLflow's length."""
+    told = {name: getattr(card, name) for name in ("series", "status", "profile", *HASHES)}
+    told |= {"simulated": str(card.simulated).lower(), "training": training(card)}
+    told |= {"failed": ", ".join(gate.name for gate in card.gates if not gate.passed) or "none"}
+    return {name: cut(text, TAG_LENGTH) for name, text in told.items()} | {"mlflow.note.content": description(markdown)}
+
+
+def training(card: Card) -> str:
+    """Return what makes it the same training: the SHA-256 of its card without when and how fast it was made."""
+    values = card.model_dump(mode="json", exclude=_OF_THE_MOMENT)
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def cut(text: str, length: int) -> str:
+    """Return `text` where it fits into `length` characters, else its beginning, saying that it was cut.
+
+    >>> cut("as long", 7), cut("longer than it", 11)
+    ('as long', 'long… (cut)')
+    """
+    return text if len(text) <= length else text[: length - len(CUT)] + CUT
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -48,19 +67,19 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def description(markdown: str, limit: int = DESCRIPTION_LENGTH) -> str:
+def description(markdown: str, limit: int = TAG_LENGTH) -> str:
     """Return Markdown cut at a section so that it fits into a run's description, saying so where it was cut.
 
     >>> description("# Verdict")
     '# Verdict'
-    >>> print(description("# Verdict" + "\\n\\n## Long\\n\\n" + 50 * "x", limit=60))
+    >>> print(description("# Verdict" + "\\n\\n## Long\\n\\n" + 70 * "x", limit=80))
     # Verdict
     <BLANKLINE>
-    … the rest is in the artifact card.md
+    … the rest is in the artifacts report.html and card.md
     """
     if len(markdown) <= limit:
         return markdown
-    rest = "\n\n… the rest is in the artifact card.md"
+    rest = "\n\n… the rest is in the artifacts report.html and card.md"
     end = markdown.rfind("\n\n## ", 0, limit - len(rest))
     return markdown[: end if end > 0 else limit - len(rest)] + rest
 
@@ -71,8 +90,9 @@ def lay_out(
     markdown: str,
     files: Mapping[str, bytes | Path],
     plots: Mapping[str, "bytes | Figure"],
+    report: str = "",
 ) -> None:
-    """Write the artifacts of a run into `folder`: card.md, card.json, `bundle/` and `plots/*.png`.
+    """Write the artifacts of a run into `folder`: card.md, card.json, report.html, `bundle/` and `plots/*.png`.
 
     Raises UsageError for a name that is not a plain file name.
     """
@@ -81,6 +101,8 @@ def lay_out(
             raise UsageError(f"Artifact name {name!r} is not a plain file name.")
     (folder / "card.md").write_text(markdown, encoding="utf-8")
     (folder / "card.json").write_text(to_json(card), encoding="utf-8")
+    if report:
+        (folder / REPORT).write_text(report, encoding="utf-8")
     (folder / "bundle").mkdir()
     (folder / "plots").mkdir()
     for name, content in files.items():

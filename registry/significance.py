@@ -15,7 +15,6 @@ from backtest.multiplicity import expected_maximum
 from backtest.ratios import expectancy, sharpe, varies
 from market.errors import DataError, UsageError
 from registry import shrunken
-from registry.comparable import Tried
 from registry.measures import NO_TRADE, SEED
 from registry.stability import fold_means
 
@@ -38,6 +37,18 @@ class Decisions(NamedTuple):
     r_long: np.ndarray
     r_short: np.ndarray
     horizon: int
+
+
+class Tried(NamedTuple):
+    """What was tried on a series: configurations in all, what they are worth, and the results that can be compared.
+
+    `daily` holds net R by day × configuration without a gap: those that have results on 80 % of the run's own days,
+    over the days that all of them share.
+    """
+
+    configurations: int
+    effective: float
+    daily: pd.DataFrame
 
 
 def significance(

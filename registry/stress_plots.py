@@ -25,8 +25,8 @@ _BINS = 24
 def draw(series: str, told: Mapping[str, Any]) -> bytes:
     """Return one PNG: the jittered profit factors beside the judged one, and the profit factor of each scenario.
 
-    `told` is a `backtest.stress.Stress` as JSON knows it (`registry.card.plain`). What is not computable is left out of
-    the first and said in the second.
+    `told` is a `backtest.stress.Stress` as JSON knows it (`registry.plain_values.plain`). What is not computable is
+    left out of the first and said in the second.
     """
     scenarios = {one["name"]: one for one in told["scenarios"]}
     verdicts = {one["name"]: one for one in told["verdicts"]}

@@ -11,7 +11,7 @@ from training.audit import SplitAudit, audit, audit_before, refuse_leaks
 from training.dataset import Dataset
 from training.purged_splitter import PurgedSplitter
 from training.purging import measure, rows_before
-from training.splits import PurgedHoldout, PurgedKFold, PurgedWalkForward
+from training.splits import CombinatorialPurgedCV, PurgedHoldout, PurgedKFold, PurgedWalkForward
 
 
 class Part(NamedTuple):
@@ -33,6 +33,12 @@ def walk_forward(data: Dataset, bars: pd.DataFrame, research: Research, edges: p
     """Return the folds of the walk-forward over `edges`: a block is judged whole, labelled rows before it train."""
     splitter = PurgedWalkForward(research.folds, research.purge, research.embargo, edges=list(edges))
     return _parts("walk-forward", "fold {}", splitter, data, bars)
+
+
+def combinatorial(data: Dataset, bars: pd.DataFrame, research: Research, groups: int, held_out: int) -> list[Part]:
+    """Return every choice of `held_out` of `groups` equal groups of rows: judged whole, other labelled rows train."""
+    splitter = CombinatorialPurgedCV(groups, held_out, research.purge, research.embargo)
+    return _parts("combinatorial", "split {}", splitter, data, bars)
 
 
 def inner(train: Dataset, bars: pd.DataFrame, research: Research) -> list[Part]:

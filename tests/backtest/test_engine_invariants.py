@@ -14,6 +14,8 @@ from backtest.engine import run
 from market.errors import DataError
 from market.execution import Costs, Exits
 from market.tape import tape
+from registry import gates
+from registry.figures import FIGURES
 from tests.markets import COSTS, bars_of, random_bars, stamps
 from tests.oracles import trades as oracle
 
@@ -155,7 +157,7 @@ def money_is_conserved(one: Run) -> None:
     distance = (one.trades["entry"] - one.trades["stop"]).abs()
     share = one.trades["size"] * one.costs.contract_size * distance / before
     assert (share <= LOOSE.per_trade * (1 + NEAR)).all()
-    assert np.log1p(share * one.trades["r"]).sum() == pytest.approx(np.log(final / initial), abs=1e-9)
+    assert np.log1p(share * one.trades["r"]).sum() == pytest.approx(np.log(final / initial), abs=1e-12)
 
 
 ALWAYS = [
@@ -261,6 +263,35 @@ def test_the_engine_is_free_of_a_mistake_and_its_broken_twin_is_caught(mistake, 
         check(told_by_oracle(one))
 
 
+def target_first_on_a_tie(position, bar, costs):
+    """Take the target of a bar that touches both barriers, and what the rules say of every other bar."""
+    told, side = honest_barriers(position, bar, costs), position["side"]
+    opened = bar["open"] + (bar["spread"] if side == oracle.SHORT else 0.0)
+    if told is None or told[1] != "stop" or side * (opened - position["stop"]) <= NEAR:
+        return told
+    optimistic = target_first(position, bar, costs)
+    return optimistic if optimistic is not None and optimistic[1] == "target" else told
+
+
+def test_mistake_10_the_share_of_ties_is_all_that_their_order_can_do_to_the_win_rate(monkeypatch):
+    """Stop first and target first, both told: the same trades but for the ties, which are counted."""
+    one = a_run(3, Exits(0.6, 0.5, 20), COSTS._replace(swap_long=0.0, swap_short=0.0))
+    ties = run(one.bars, one.score, WANTED, one.exits, one.costs, LOOSE, "metal").ties
+    stop_first = told_by_oracle(one).trades
+    for name in BARRIERS:
+        monkeypatch.setattr(oracle, name, target_first_on_a_tie)
+    target_is_first = told_by_oracle(one).trades
+    assert stop_first.index.equals(target_is_first.index) and (stop_first["t_exit"] == target_is_first["t_exit"]).all()
+    differ = (stop_first["reason"] != target_is_first["reason"]).to_numpy()
+    gained = (target_is_first["r"] > 0).sum() - (stop_first["r"] > 0).sum()
+    assert 3 < ties == differ.sum()
+    assert 0 < gained <= ties, "ties bound what an optimist gains"
+    for name in BARRIERS:
+        monkeypatch.setattr(oracle, name, target_first)
+    further = (told_by_oracle(one).trades["r"] > 0).sum() - (stop_first["r"] > 0).sum()
+    assert further > ties, "who takes the target of a bar that opened beyond the stop takes more than ties"
+
+
 def same_when_every_trade_is_doubled(sharpe: Callable) -> None:
     r = a_run(5).trades["r"].to_numpy()
     assert sharpe(np.repeat(r, 2)) == pytest.approx(sharpe(r), rel=1 / len(r))
@@ -270,6 +301,45 @@ def test_mistake_13_a_sharpe_per_trade_is_not_annualised():
     same_when_every_trade_is_doubled(metrics.sharpe)
     with pytest.raises(AssertionError):
         same_when_every_trade_is_doubled(lambda r: metrics.sharpe(r) * np.sqrt(len(r)))
+
+
+def measured(one: Run, every: int, sharpe: Callable[[pd.Series], float] | None = None) -> list[float | None]:
+    """Return the Sharpe ratios that gates measure (or that of the account's rows) where each `every` bars is one."""
+    rows = np.arange(len(one.equity)) % every == (len(one.equity) - 1) % every
+    rows[0] = True
+    equity = pd.DataFrame({"equity": one.equity[rows], "open_risk": 0.0}, index=one.bars.index[rows])
+    bounds = {"sharpe_per_trade": 0.25, "daily_sharpe": 1.8}
+    found = [gate.got for gate in gates.judge(one.trades, equity, [], bounds, LOOSE.per_trade, market="crypto")]
+    return found if sharpe is None else [sharpe(equity["equity"])]
+
+
+def test_mistake_13_the_length_of_bars_changes_no_sharpe_and_one_of_bars_is_caught():
+    """Quarter-hours told as hours and as four hours: the trades are the same, and so are the closes of days."""
+    bars = random_bars(5, 96 * 40, "2024-01-08 00:15")
+    score = pd.Series(np.random.default_rng(6).random(len(bars)), index=bars.index)
+    result = run(bars, score, WANTED, Exits(1.0, 0.6, 20), FREE, LOOSE, "crypto")
+    one = Run(bars, score, Exits(1.0, 0.6, 20), FREE, result.trades, result.equity["equity"].to_numpy())
+
+    def of_bars(equity: pd.Series) -> float:
+        returns = equity.pct_change().dropna()
+        return float(returns.mean() / returns.std() * np.sqrt(96 * 365.25))
+
+    quarters = measured(one, 1)
+    assert None not in quarters
+    for every in (4, 16):
+        assert measured(one, every) == pytest.approx(quarters, rel=1e-3)
+        assert measured(one, every, of_bars) != pytest.approx(measured(one, 1, of_bars), rel=0.1)
+
+
+def test_mistake_15_what_is_added_up_and_what_is_compounded_are_two_figures_of_two_names():
+    """Growth is the product of what each trade did to the account; the sum of R knows no account at all."""
+    one = a_run(7)
+    told = metrics.summary(one.trades, pd.Series(one.equity, index=one.bars.index), "metal")
+    grown = np.prod(1.0 + one.trades["pnl"] / (LOOSE.equity + one.trades["pnl"].cumsum().shift(fill_value=0.0)))
+    assert told["total_return"] == pytest.approx(grown - 1.0, rel=1e-12)
+    assert told["total_r"] == pytest.approx(one.trades["r"].sum(), rel=1e-12)
+    assert told["total_return"] != pytest.approx(LOOSE.per_trade * told["total_r"], rel=0.01)
+    assert [FIGURES[name][0] for name in ("total_r", "total_return")] == ["Sum of R", "Growth of equity"]
 
 
 def test_mistake_14_a_fall_that_recovers_before_the_exit_is_a_drawdown():

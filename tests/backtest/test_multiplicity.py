@@ -146,3 +146,18 @@ def test_looks_by_luck_and_what_each_may_spend():
     assert math.fsum(rates) == pytest.approx(0.05, rel=1e-4) and math.fsum(rates) < 0.05
     together = 1.0 - math.prod(1.0 - rate for rate in rates)
     assert together < 0.05
+
+
+def share_of_families_that_pass(spent: list[float]) -> float:
+    """Return in how many of 4,000 families of looks at nothing at least one passes, look k spending `spent[k]`."""
+    p = np.random.default_rng(8).random((4000, len(spent)))
+    return float((p < np.array(spent)).any(axis=1).mean())
+
+
+def test_what_each_look_may_spend_keeps_the_rate_of_all_and_a_twentieth_each_does_not():
+    spending = [spendable(look, 0.05) for look in range(1, 51)]
+    assert share_of_families_that_pass(spending) == pytest.approx(0.05, abs=0.0104)  # three standard errors
+    for looks in (5, 20):
+        each = share_of_families_that_pass([0.05] * looks)
+        assert each == pytest.approx(chance_of_a_pass(looks, 0.05), abs=0.024)
+        assert each > 4 * share_of_families_that_pass(spending[:looks])

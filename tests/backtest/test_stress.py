@@ -14,7 +14,7 @@ from market import simulated
 from market.execution import Exits
 from market.instruments import instrument
 from market.stress_settings import StressBounds
-from registry.card import plain
+from registry.plain_values import plain
 
 GOLD = instrument("XAUUSD")
 RULES = (Policy(0.6, 0.4), Exits(1.4, 1.0, 50), GOLD.costs, Risk(), GOLD.market)

@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import talib
+from ta.others import CumulativeReturnIndicator
 from ta.trend import KSTIndicator, ichimoku_a
+from ta.volume import (
+    AccDistIndexIndicator,
+    NegativeVolumeIndexIndicator,
+    OnBalanceVolumeIndicator,
+    VolumePriceTrendIndicator,
+)
 
 from feature_store.causality import Leak, check, examine, tail_check
 from market import simulated
@@ -270,3 +277,23 @@ def test_a_column_that_needs_more_than_its_tail_is_caught(column, tail, bars):
 @pytest.mark.parametrize(("column", "tail"), [(moving_average(200), 2600), (gap_behind, 2)], ids=["ema_200", "gap"])
 def test_a_column_with_tail_enough_is_not_accused(column, tail, bars):
     assert tail_check(bars, compute=twin(column), tail=tail) == []
+
+
+def by_ta(compute):
+    """A column that an independent library makes, on bars that are numbered as it wants them."""
+    return lambda bars: compute(bars.reset_index(drop=True)).to_numpy()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        lambda bars: CumulativeReturnIndicator(bars["close"]).cumulative_return(),
+        lambda bars: OnBalanceVolumeIndicator(bars["close"], bars["volume"]).on_balance_volume(),
+        lambda bars: AccDistIndexIndicator(bars["high"], bars["low"], bars["close"], bars["volume"]).acc_dist_index(),
+        lambda bars: VolumePriceTrendIndicator(bars["close"], bars["volume"]).volume_price_trend(),
+        lambda bars: NegativeVolumeIndexIndicator(bars["close"], bars["volume"]).negative_volume_index(),
+    ],
+    ids=["others_cr", "obv", "adi", "vpt", "nvi"],
+)
+def test_a_level_that_adds_up_since_the_beginning_is_caught(column, bars):
+    assert [drift.column for drift in tail_check(bars, rows=5, compute=twin(by_ta(column)), tail=600)] == ["twin"]

@@ -1,5 +1,7 @@
 """Higher timeframes: only completed coarse bars, joined as of their close stamps."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from feature_store.arrays import Bars
 from feature_store.groups import context
 from market.errors import DataError
+from market.perturbation import scrambled
 from market.timeframe import DAY, TIMEFRAMES, resample
 
 QUARTER_HOUR, HOUR = TIMEFRAMES["15T"], TIMEFRAMES["1H"]
@@ -62,6 +65,36 @@ def test_the_hour_that_ends_with_the_row_is_known_and_the_one_under_way_is_not(b
     found = seen_from(bars)["1H_close_place"]
     hours = found.groupby(found.index.floor("1h")).nunique()
     assert (hours == 1).all(), "from :00 to :45 a row sees one and the same hour"
+
+
+def knows_nothing_of_the_bar_under_way(compute: Callable[[pd.DataFrame], pd.DataFrame], bars: pd.DataFrame) -> None:
+    """Make wild what is left of the current hour, and of the current day, and nothing after it: no row may move."""
+    known = compute(bars)
+    rng = np.random.default_rng(2)
+    inside = [at for at in range(len(bars) - 500, len(bars) - 100) if bars.index[at].minute in (15, 30)]
+    for at in rng.choice(inside, 6, replace=False):
+        for length in ("1h", "1D"):
+            end = int((bars.index <= bars.index[at].ceil(length)).sum())
+            assert end > at + 1
+            found = compute(scrambled(bars, slice(at + 1, end), rng)).loc[: bars.index[at]]
+            assert len(found) > 0
+            np.testing.assert_array_equal(found.to_numpy(), known.loc[found.index].to_numpy())
+
+
+def hour_under_way(bars: pd.DataFrame) -> pd.DataFrame:
+    return bars[["close"]].groupby(bars.index.ceil("1h")).transform("last")
+
+
+def day_under_way(bars: pd.DataFrame) -> pd.DataFrame:
+    return bars[["high"]].groupby(bars.index.ceil("1D")).transform("max")
+
+
+def test_what_is_left_of_the_coarse_bar_under_way_changes_no_row_before_and_a_join_that_knows_it_is_caught(bars):
+    few = bars.iloc[-3500:]
+    knows_nothing_of_the_bar_under_way(seen_from, few)
+    for leaky in (hour_under_way, day_under_way):
+        with pytest.raises(AssertionError):
+            knows_nothing_of_the_bar_under_way(leaky, few)
 
 
 def test_indicators_of_an_hour_by_hand(bars):

@@ -220,3 +220,32 @@ def test_barriers_that_differ_stand_where_they_belong_on_both_sides(side):
     assert (reach >= 3.0 - tick)[out.reason == TARGET].all()
     assert (reach <= -0.5 + tick)[out.reason == STOP].all()
     assert min((out.reason == TARGET).sum(), (out.reason == STOP).sum()) > 5
+
+
+FREE = UNSWAPPED._replace(commission=0.0, slippage=0.0, minimum_stop=0.0)
+LOOSE = Risk(equity=1e7, max_trades_per_day=10_000, max_consecutive_losses=10_000, daily_loss=1.0)
+
+
+NEAR_END = Exits(1.4, 1.0, 8)
+
+
+def the_oracle_of_labels_never_loses(bars: pd.DataFrame, told: Exits) -> None:
+    """Trade what labels of `told` say, at no cost: each trade wins, and ends where its label said it would."""
+    table = triple_barrier(bars, told, FREE, market="crypto")
+    sides = table["y"][table["y"] != 0]
+    score = (sides > 0).astype(float).reindex(bars.index)
+    trades = run(bars, score, Policy(0.6, 0.4, 0, np.inf), NEAR_END, FREE, LOOSE, "crypto").trades
+    decided = table.loc[bars.index[bars.index.get_indexer(trades.index) - 1]]
+    long = trades["side"].to_numpy() > 0
+    assert len(trades) > 50 and 0.2 < long.mean() < 0.8
+    assert (trades["r"] > 0).all(), "every trade of the oracle wins"
+    assert (trades["t_exit"].to_numpy() == np.where(long, decided["t1_long"], decided["t1_short"])).all()
+    np.testing.assert_array_equal(trades["r"], np.where(long, decided["r_long"], decided["r_short"]))
+
+
+def test_the_oracle_of_labels_wins_every_trade_and_each_ends_where_its_label_does():
+    bars = random_bars(31, 1500).assign(spread=0.0)
+    the_oracle_of_labels_never_loses(bars, NEAR_END)
+    for other in ({"take_profit": 1.2}, {"stop_loss": 1.3}, {"bars": 50}):
+        with pytest.raises(AssertionError):
+            the_oracle_of_labels_never_loses(bars, NEAR_END._replace(**other))

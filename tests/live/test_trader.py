@@ -417,7 +417,7 @@ def test_a_signal_blocks_while_no_session_listens(tmp_path, monkeypatch):
         raise UnavailableError("nothing to trade")
 
     before = signal.getsignal(signal.SIGUSR1)
-    monkeypatch.setattr(session, "champions", loading)
+    monkeypatch.setattr(session, "chosen", loading)
     with pytest.raises(UnavailableError, match="nothing to trade"):
         session.trade(tmp_path, (), True, None, lambda: False, print)
     assert ordered(tmp_path).level == Level.BLOCK

@@ -60,6 +60,7 @@ TYPED = [
     ("train XAUUSD 15T --recpie rf", 2, r"No such option.*--recpie.*--recipe"),
     ("train XAUUSD 15T --workers 0", 2, r"--workers"),
     ("train EURUSD 15T --recipe esnemble", 2, r"No \[esnemble\].*Did you mean ensemble\?"),
+    ("train XAUUSD 15T --recipe ../x", 2, r"'\.\./x' is no name of a recipe: wanted a plain one such as ensemble\."),
     ("train EURUSD 15T --cut-off yesterday", 2, r"'yesterday' is not a date: wanted YYYY-MM-DD"),
     ("train EURUSD 15T", 6, r"No bars stored for EURUSD_15T: import some with `assay import FILE --symbol EURUSD"),
     ("label EURUSD 15T", 6, r"No bars stored for EURUSD_15T"),
@@ -243,7 +244,8 @@ SETTINGS = [
         '\ngroups = ["momentun"]',
         r"\[ensemble\]: Unknown feature group 'momentun'.* momentum\?",
     ),
-    ("recipes", "xgboost = 0.4", "xgbost = 0.4", r"members\.xgbost"),
+    ("research", 'recipe = "ensemble"', 'recipe = "../x"', r"'\.\./x' is no name of a recipe"),
+    ("recipes", "xgboost = 0.4", "xgbost = 0.4", r"members\.xgbost = 'xgbost': .*\. Did you mean xgboost\?"),
     ("recipes", "xgboost = 0.4", "xgboost = 0.5", r"member weights sum to 1\.1, wanted 1"),
     ("recipes", 's = "fitted"', 's = "fited"', r"thresholds.* 'fited'.*'fitted'"),
     ("instruments", "spread_floor = 0.25", "spread_floor = -1.0", r"\[XAUUSD\]: spread_floor = -1\.0"),
@@ -253,10 +255,19 @@ SETTINGS = [
 
 @pytest.mark.parametrize(("file", "old", "new", "says"), SETTINGS, ids=[f"{row[0]}: {row[2]}" for row in SETTINGS])
 def test_a_bad_setting_is_named_before_any_work_starts(assay, file, old, new, says):
+    """Gold, which falls back on the simulated market where no bars are stored, is told nothing of that before."""
     assay.replace(file, old, new)
-    ended = assay("train", "EURUSD", "15T")
-    check_refused_at_once(ended, 2, says)
+    for symbol in ("EURUSD", "XAUUSD"):
+        check_refused_at_once(assay("train", symbol, "15T"), 2, says)
     assert not assay.home.exists()
+
+
+def test_a_recipe_that_is_configured_by_the_name_of_a_path_is_refused(assay):
+    assay.replace(
+        "recipes", "", '["../x"]\ngroups = []\nmembers = { logistic = 1.0 }\nthresholds = "fitted"\nfeatures = 5'
+    )
+    ended = assay("train", "XAUUSD", "15T", "--recipe", "../x")
+    check_refused_at_once(ended, 2, r"'\.\./x' is no name of a recipe")
 
 
 def test_all_problems_of_a_settings_file_are_named_at_once(assay):
@@ -330,11 +341,16 @@ def test_a_recipe_that_wants_only_volume_is_refused_on_bars_without_any(assay, s
     check_refused(ended, 4, r"XAUUSD_15T has no volume, and recipe cmf_macd asks for nothing else")
 
 
-def test_a_cut_off_before_the_first_bar_names_the_bars_there_are(gold):
+def test_a_cut_off_before_the_first_bar_names_the_bars_there_are_and_no_feature_is_made(gold):
+    features = gold.home / "features" / "XAUUSD_15T.parquet"
+    features.unlink()
     ended = gold("train", "XAUUSD", "15T", "--cut-off", "2020-01-01")
-    check_refused(
-        ended, 4, r"No usable rows between 2019-01-01 and the cut-off 2020-01-01: the series has .* from 2024-01-"
+    check_refused_at_once(
+        ended,
+        4,
+        r"No bars between 2019-01-01 and the cut-off 2020-01-01: XAUUSD_15T has 2,\d+ from 2024-01-02 to 2024-02-06\.",
     )
+    assert not features.exists()
 
 
 @pytest.mark.parametrize("verb", ["train XAUUSD 15T", "label XAUUSD 15T", "enrich XAUUSD_15T", "import"])

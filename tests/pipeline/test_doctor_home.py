@@ -15,13 +15,14 @@ import pytest
 from market import tables
 from market.durable import write_json
 from pipeline import doctor_installation as installation
-from pipeline import receipts, screen, screen_doctor
+from pipeline import placebo_record, receipts, screen, screen_doctor
 from pipeline.doctor_findings import SEVERITIES, examine, exit_code
 from pipeline.doctor_home import CHECKS
 from registry import ledger
 from registry.bundle import MANIFEST
 from tests.markets import random_bars
 from tests.pipeline.conftest import PROJECT, CommandLine
+from tests.pipeline.measured_gates import measured
 from tests.registry.conftest import database, made, promoted_once, traded  # noqa: F401
 
 SERIES = "XAUUSD_15T"
@@ -33,6 +34,7 @@ def sound(tmp_path: Path, traded: Path) -> CommandLine:  # noqa: F811
     """Return a home with a champion, bars, a run's table with its receipt, and a ledger."""
     assay = CommandLine(tmp_path)
     assay.home = traded
+    measured(assay.environment)
     with closing(sqlite3.connect(traded / "mlflow.db")) as registry, registry:  # it was made elsewhere and copied here
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
             registry.execute(f"UPDATE {table} SET {column} = 'file://{traded.resolve()}/mlartifacts/' || rowid")
@@ -87,7 +89,7 @@ def test_an_empty_home_is_no_fault_and_is_not_made(tmp_path, monkeypatch):
     monkeypatch.setenv("ASSAY_KEYS", str(tmp_path / "keys"))
     assay = CommandLine(tmp_path)
     answer = examined(assay)
-    assert {one["check"] for one in answer["findings"]} <= {"port"}
+    assert {one["check"] for one in answer["findings"]} <= {"port", "gate"}  # a gate that nobody measured
     unasked = {name for one in answer["not_asked"] for name in one["checks"]}
     assert unasked >= {"tables", "receipts", "ledger", "database", "running", "moved", "production", "keys"}
     assert not assay.home.exists() and not (tmp_path / "keys").exists()
@@ -96,6 +98,15 @@ def test_an_empty_home_is_no_fault_and_is_not_made(tmp_path, monkeypatch):
 def test_a_person_is_told_plainly_that_nothing_was_found(sound, capsys):
     screen.show({"home": "data"} | examined(sound) | {"findings": []}, False, screen_doctor.examined)
     assert capsys.readouterr().out.splitlines() == ["data", f"Nothing found in {len(CHECKS)} checks."]
+
+
+def test_a_gate_that_nobody_measured_or_that_failed_is_told(sound, monkeypatch, tmp_path):
+    monkeypatch.setattr(placebo_record, "_SHIPPED", tmp_path)
+    assert evidence(sound, "gate") == ""
+    measured(sound.environment, status="FAILED")
+    assert "do not believe this gate" in evidence(sound, "gate")
+    shutil.rmtree(sound.home / "placebo")
+    assert "Nobody has measured" in evidence(sound, "gate")
 
 
 def bars(home: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,12 @@ from live.feeds import microseconds
 from live.feeds.replay import ReplayFeed
 from live.journal import Journal
 from market import instruments, settings, tables
+from market.execution import Costs
 from pipeline import causality_record, companions, job, stages, training_stage
 from pipeline import parity as against
 from pipeline.job import Job
 from registry import champion
+from registry.champion import Bundle
 from tests.pipeline.conftest import CommandLine
 
 GROUPS = ["momentum", "calendar"]
@@ -134,6 +137,43 @@ def test_the_runner_makes_the_trades_of_the_backtest_one_for_one(bundle, work, t
     kept = run_of(work, "score", tables.SCORE)
     pd.testing.assert_frame_equal(score, kept.loc[score.index], check_exact=True)
     assert np.isfinite(score["score"]).all()
+
+
+PRICES = ["open", "high", "low", "close", "spread"]
+IN_PRICE = ("spread_floor", "slippage", "tick_size", "pip_size", "minimum_stop")
+
+
+def tenfold(costs: Costs) -> Costs:
+    """Return the costs of the same market where a tenth of a contract is traded at ten times the price."""
+    dear = {name: round(10.0 * getattr(costs, name), 9) for name in IN_PRICE}
+    return costs._replace(**dear, contract_size=costs.contract_size / 10.0)
+
+
+def changes_no_decision(work: Job, bundle: Bundle, scored: Callable[..., pd.DataFrame]) -> None:
+    """Score and trade the judged window at ten times its price, by the model as it was fitted."""
+    bars, model = bars_of(work).iloc[-3000:], assembly.judged(bundle)
+    first = pd.Timestamp(json.loads((work.workspace.run / "training.json").read_text())["window"]["oos_start"])
+    dear = bars.assign(**{name: (10.0 * bars[name]).round(8) for name in PRICES})
+    trades, others = (
+        against.backtested(model._replace(costs=costs), some, scored(bundle, some, first)).trades
+        for some, costs in ((bars, model.costs), (dear, tenfold(model.costs)))
+    )
+    assert len(trades) > 20 and others.index.equals(trades.index)
+    for name in ("side", "t_exit", "reason"):
+        assert (others[name] == trades[name]).all(), name
+    np.testing.assert_allclose(others["score"], trades["score"], atol=1e-6)
+
+
+def by_level(bundle: Bundle, bars: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
+    """Return the same scores, but for the price at which the market is told to turn."""
+    score = against.scored(bundle, bars, first)
+    return score.where(bars["close"].reindex(score.index) < 1300.0, 1.0 - score)
+
+
+def test_ten_times_the_price_changes_no_feature_event_score_or_trade_and_a_price_level_is_caught(bundle, work):
+    changes_no_decision(work, bundle, against.scored)
+    with pytest.raises(AssertionError):
+        changes_no_decision(work, bundle, by_level)
 
 
 def test_without_events_the_label_stage_says_what_to_lower(work):

@@ -78,6 +78,18 @@ def test_a_rule_is_a_trial_on_any_bars_and_counts_once(gold):
     assert (found["trials"], found["effective_trials"], found["by_command"]) == (3, 3.0, {"backtest": 3})
 
 
+def test_instruments_that_were_chosen_after_a_look_are_told(gold, monkeypatch):
+    work_on(gold, monkeypatch)
+    window = {"oos_start": "2024-01-20", "cut_off": "2024-02-06"}
+    for series in (SERIES, "USDCHF_1H"):
+        ledger.record(gold.home, series, "look", bars_sha256="a", config_sha256="c", **window)
+    assert told(gold)["warnings"] == []
+    gold.replace("instruments", "[USDCHF]", "[USDSEK]")
+    changed, dropped = told(gold)["warnings"]
+    assert f"was changed after the first look ({SERIES}, " in changed
+    assert "configured no longer: USDCHF_1H" in dropped
+
+
 def test_what_proves_nothing_about_profit_is_no_trial(gold):
     assert gold("causality", "XAUUSD", "15T", "--cuts", "4").code == 0
     assert gold("enrich", SERIES).code == 0

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,12 +16,15 @@ from live import SignalGenerator, runner
 from live.journal import Journal
 from live.parity import trades_of
 from live.session import held
-from market import simulated, tables
+from market import combinatorial_settings, instruments, simulated, tables
 from market.errors import DataError, GateError, UnavailableError, UsageError
-from pipeline import cli, parity
+from pipeline import cli, job, parity, paths_record, training_stage
+from pipeline.fold_store import FoldStore
 from registry import bundle, ledger, load_champion, promotion, runs, tracking, trials
 from registry.card import Card, from_json
-from training import ensemble
+from tests.pipeline.measured_gates import measured
+from training import ensemble, parts
+from training.judging import Judged
 
 SERIES = "XAUUSD_15T"
 
@@ -43,6 +47,7 @@ class World:
         self.file = folder / "bars.csv"
         bars.reset_index().rename(columns={"ts": "time"}).to_csv(self.file, index=False)
         self.use()
+        measured({"ASSAY_HOME": str(self.home), "ASSAY_CONFIG": str(self.config)})
         self.run("import", str(self.file), "--symbol", "XAUUSD", "--timeframe", "15T", "--stamp", "close")
 
     def use(self) -> None:
@@ -122,6 +127,18 @@ def test_a_planted_edge_is_ready_and_becomes_champion(ready, capsys):
     assert [one["series"] for one in models] == [SERIES]
 
 
+def test_the_report_is_beside_the_card_and_in_mlflow_and_can_be_made_again(ready, capsys):
+    path, run_id = ready.home / "runs" / SERIES / "report.html", card_of(ready).run_id
+    text = path.read_text()
+    (logged,) = (ready.home / "mlartifacts").rglob(f"{run_id}/**/report.html")
+    assert logged.read_text() == text and run_id[:12] in text
+    path.unlink()
+    capsys.readouterr()
+    assert ready.run("card", SERIES, "--html") == 0
+    assert capsys.readouterr().out.strip() == str(path)
+    assert path.read_text() == text
+
+
 def test_the_answer_holds_every_promised_name(ready, capsys):
     told = answer(ready, capsys, "card", SERIES)
     promised = "series status run_id gates oos folds features seconds bars_sha256 simulated looks trials"
@@ -150,6 +167,7 @@ def test_the_card_audits_every_split_that_training_used(ready):
     assert all(one["embargoed"] > 0 and one["left"] > 0 for one in told["splits"])
     folds = [one for one in told["splits"] if one["kind"] == "walk-forward"]
     assert all(one["purged"] > 0 for one in folds)
+    assert all(0.0 < one["flat_share"] < 0.5 for one in told["folds"])
     assert [(one["left"], one["test"]) for one in folds] == [(one["rows"], one["test_rows"]) for one in told["folds"]]
     page = (ready.home / "runs" / SERIES / "card.md").read_text()
     assert "| Split | Number | Purged | Embargoed | Fewest left | Leaks |" in page
@@ -222,6 +240,7 @@ def test_out_of_sample_trades_lie_in_the_judged_window_and_make_the_card(ready, 
 
 def test_a_market_without_edge_is_failed_and_stays_a_run(failed, capsys):
     assert failed.code == GateError.exit_code
+    assert failed.run("train", "XAUUSD", "15T", "--accept-failed") == 0
     told = answer(failed, capsys, "card", SERIES)
     assert told["status"] == "FAILED"
     assert told["remedies"]
@@ -525,6 +544,17 @@ def test_the_configured_profile_decides_promotion(ready, capsys):
     path.write_text(text)
 
 
+def test_a_gate_that_has_failed_since_promotes_nothing(ready, capsys):
+    home = {"ASSAY_HOME": str(ready.home), "ASSAY_CONFIG": str(ready.config)}
+    failed = measured(home, "failed", tier="merge", status="FAILED")
+    try:
+        capsys.readouterr()
+        assert ready.run("promote", SERIES) == GateError.exit_code
+        assert "do not believe this gate" in capsys.readouterr().err
+    finally:
+        failed.unlink()
+
+
 def test_a_run_folder_that_is_not_what_was_judged_is_refused(ready, capsys):
     path = ready.home / "runs" / SERIES / "backtest.json"
     content = path.read_bytes()
@@ -560,3 +590,44 @@ def test_a_doctor_does_not_ask_files_that_were_changed_after_the_run(ready, caps
         assert "trades.parquet was changed after it was written" in capsys.readouterr().out
     finally:
         trades.write_bytes(content)
+
+
+def keep_guessed_splits(made: World) -> None:
+    """Leave what a training leaves that was interrupted after its last split: here each model guesses."""
+    work = job.prepare(instruments.series("XAUUSD", "15T"))
+    bars, wanted = tables.read_table(work.workspace.bars, tables.BARS), combinatorial_settings.combinatorial()
+    rows = training_stage.windowed(work, bars)
+    known = bars.loc[: rows.window.oos_start]
+    store = FoldStore(work.workspace.run / "splits", paths_record.order(work).key)
+    told = dict.fromkeys(("rows", "test_rows", "rounds", "calibrations", "features"))
+    told |= {"choice": {"long": 0.7, "short": 0.3, "trades": 0, "expectancy": None}, "base_rate": [0.4, 0.2, 0.4]}
+    told |= {"outcomes": {"long": [1.0] * 3, "short": [1.0] * 3}}
+    splits = parts.combinatorial(rows.development, known, work.research, wanted.groups, wanted.held_out)
+    for number, part in enumerate(splits, start=1):
+        p = np.random.default_rng(number).dirichlet([1.0] * 3, len(part.test)).round(6)
+        guess = pd.DataFrame(p, rows.development.X.index[part.test], list(ensemble.PROBABILITIES))
+        store.keep(Judged(told | {"fold": number, "splits": [part.told()]}, guess.assign(fold=number), {}, {}, []))
+
+
+def test_paths_that_are_computed_later_come_onto_the_card_of_the_same_model(ready, capsys):
+    assert ready.run("train", "XAUUSD", "15T") == ready.code  # by the gates of now
+    before, folder = card_of(ready), ready.home / "runs" / SERIES
+    ready.replace("combinatorial", "groups = 6", "groups = 3")
+    keep_guessed_splits(ready)
+    assert ready.run("train", "XAUUSD", "15T", "--paths") == ready.code
+    said = capsys.readouterr().err
+    assert "paths     2 combinatorial paths of 3 splits" in said and "(paths.json changed)" in said
+    card = card_of(ready)
+    assert before.paths == {} and [path["splits"] for path in card.paths["paths"]] == [[1, 1, 2], [2, 3, 3]]
+    assert card.paths["median"]["expectancy"] < 0 and card.paths["leaks"] == 0
+    same = ("bundle_sha256", "trials", "looks", "status", "gates", "oos")
+    assert {name: getattr(card, name) for name in same} == {name: getattr(before, name) for name in same}
+    assert "## Combinatorial paths" in (folder / "card.md").read_text()
+    assert (folder / "plots" / "paths.png").stat().st_size > 10_000
+    assert len(list((ready.home / "mlartifacts").rglob(f"{card.run_id}/**/plots/paths.png"))) == 1
+    assert any("2 combinatorial paths" in line for line in answer(ready, capsys, "card", SERIES)["proof_lines"])
+    for again in ((), ("--paths",)):
+        capsys.readouterr()
+        assert ready.run("train", "XAUUSD", "15T", *again) == ready.code
+        assert "no stage was run" in capsys.readouterr().err
+    assert card_of(ready).run_id == card.run_id

@@ -205,4 +205,4 @@ def test_settings_that_are_wrong_are_told(tmp_path, old, new, told):
 def test_a_tier_that_is_not_there_is_told(cheap):
     ended = cheap("placebo", "--tier", "nightly")
     assert ended.code == 2
-    assert "there are commit, merge, night, release. Did you mean night?" in ended.err
+    assert "there are commit, merge, night, agreement, release. Did you mean night?" in ended.err

@@ -154,3 +154,14 @@ def test_every_real_stage_knows_the_one_physics_or_the_tables():
         assert "execution.py" in names
     groups = {path.name for path in receipts._closure(("feature_store",))}
     assert {"momentum.py", "context.py", "timeframe.py"} <= groups
+
+
+def test_what_only_a_type_checker_reads_is_no_code_of_a_stage(tree):
+    (tree / "market" / "a.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import labels.other\nelse:\n    import market.b\n"
+    )
+    before = code()
+    (tree / "labels" / "other.py").write_text("VALUE = 2")
+    assert code() == before
+    (tree / "market" / "b.py").write_text("import labels.c as other")
+    assert code() != before

@@ -18,7 +18,7 @@ from market.instruments import instrument
 from market.stress_settings import stress_bounds
 from pipeline import screen_stress, stressing
 from registry import ledger
-from registry.card import plain
+from registry.plain_values import plain
 from tests.markets import random_bars
 from tests.pipeline.conftest import CommandLine
 from tests.pipeline.test_backtest import RUN, SERIES, Trained, judged  # noqa: F401
@@ -106,7 +106,7 @@ SPOILED = {
     "runs = 200 ": ("runs = 5 ", "runs = 5: input should be greater than or equal to 20"),
     "skipped = 0.05 ": ("skipped = 1.0 ", "skipped = 1.0: input should be less than 1"),
     "worse_spread = 2.0 ": ("worse_spread = 0.5 ", "worse_spread = 0.5: .*greater than or equal to 1"),
-    "drawdown_95 = 0.08 ": ("drawdown_95 = 8.0 ", "drawdown_95 = 8.0: .*less than or equal to 1"),
+    "drawdown_95 = 0.10 ": ("drawdown_95 = 8.0 ", "drawdown_95 = 8.0: .*less than or equal to 1"),
     "slippage = 1.0 ": ("slippages = 1.0 ", "unknown key 'slippages'. Did you mean slippage"),
     "[stress]": ("[stres]", "key 'runs' is missing"),
 }

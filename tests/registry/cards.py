@@ -37,6 +37,25 @@ GOOD = {
     "trades": 312,
     "fold_profit_factor_variation": 0.18,
 }
+MEASURED: dict[str, Any] = {
+    "tier": "night",
+    "status": "PASSED",
+    "complaints": [],
+    "source": "bundled with the project",
+    "mean_sharpe_z": 0.4,
+    "skilled": 0,
+    "variant": "small",
+    "decides": "six",
+    "decided_by": "e" * 64,
+    "worlds": 300,
+    "promotions": 0,
+    "upper_bound_95": 0.00994,
+    "profiles": {"six": {"worlds": 300, "promotions": 0, "upper_bound_95": 0.00994}},
+    "leaks": 6,
+    "leaks_seen": 6,
+    "power": [],
+    "told": "This gate promoted 0 of 300 worlds without an edge: at most 1.0 % at 95 %.",
+}
 
 
 def gate(name: str, got: float | None, note: str = "") -> Gate:
@@ -125,6 +144,7 @@ def make_card(**changes: Any) -> Card:
         "remedies": [],
         "versions": {"numpy": "2.4.6", "xgboost": "3.2.0"},
         "seconds": {"train": 61.2},
+        "placebo": MEASURED,
     }
     return Card.model_validate(fields | changes)
 

@@ -17,6 +17,7 @@ from pipeline.receipts import versions
 from registry import golden, promotion, tracking
 from registry.bundle import SCHEMA, write_bundle
 from registry.card import Card
+from registry.incumbent import Comparison
 from tests.markets import COSTS, random_bars
 from tests.registry.cards import make_card
 from training.calibration import IDENTITY
@@ -74,11 +75,24 @@ def make_bundle() -> Made:
 def promoted(home: Path, files: Mapping[str, bytes], meta: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
     """Write the bundle into `home`, log a READY card of it, promote it and return its record."""
     card, folder = logged(home, files, meta, **changes)
-    return promotion.promote(home, card, folder)
+    return promotion.promote(home, card, folder, better(home, card.series))
+
+
+def better(home: Path, series: str) -> Comparison:
+    """Return the comparison of a candidate that is better than whatever is in production."""
+    incumbent = promotion.production(home).get(series, {})
+    return Comparison("better", "as was made for a test", serial=incumbent.get("serial", 0))
 
 
 def logged(home: Path, files: Mapping[str, bytes], meta: Mapping[str, Any], **changes: Any) -> tuple[Card, Path]:
     """Write the bundle into `home`, log a card of it and return both."""
+    card = bundled(home, files, meta, **changes)
+    folder = home / "bundles" / meta["series"] / card.bundle_sha256[:16]
+    return card.model_copy(update={"run_id": tracking.log_run(home, card, "# Card", {}, {})}), folder
+
+
+def bundled(home: Path, files: Mapping[str, bytes], meta: Mapping[str, Any], **changes: Any) -> Card:
+    """Write the bundle into `home` and return a card of it, of no run yet."""
     aside = home / "bundles" / meta["series"] / "new"
     digest = write_bundle(aside, files, meta)
     folder = aside.with_name(digest[:16])
@@ -86,5 +100,4 @@ def logged(home: Path, files: Mapping[str, bytes], meta: Mapping[str, Any], **ch
         shutil.rmtree(aside)
     else:
         aside.rename(folder)
-    card = make_card(series=meta["series"], bundle_sha256=digest, **changes)
-    return card.model_copy(update={"run_id": tracking.log_run(home, card, "# Card", {}, {})}), folder
+    return make_card(series=meta["series"], bundle_sha256=digest, **changes)

@@ -97,6 +97,13 @@ def test_tables_fit_a_phone_and_every_section_is_there() -> None:
         assert text in page
 
 
+def test_the_share_of_flat_labels_and_what_the_base_rate_leaves_stand_beside_the_forecasts_of_a_fold() -> None:
+    known = {"flat_share": 0.2345, "accuracy": 0.41, "log_loss": 1.0712}
+    page = to_markdown(make_card(folds=[a_fold(number) | known for number in (1, 2)]))
+    assert "| Fold | Flat | Accuracy | Log-loss | Skill from | to |" in page
+    assert "| 1 | 23.4 % | 41.0 % | 1.071 | +0.0010 | +0.0070 |" in page
+
+
 def test_splits_of_a_kind_are_told_in_a_line() -> None:
     page = to_markdown(make_card())
     assert "| walk-forward | 10 | 490 | 1000 | 1000 | 0 |" in page

@@ -211,7 +211,7 @@ def test_without_a_registry_the_alias_is_not_checked_and_that_is_said(traded: Pa
 
 
 def test_a_locked_registry_is_unavailable(traded: Path, monkeypatch) -> None:
-    monkeypatch.setattr(alias, "PATIENCE", 0.01)
+    monkeypatch.setattr(alias.addresses, "PATIENCE", 0.01)
     with closing(sqlite3.connect(traded / "mlflow.db")) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         with pytest.raises(UnavailableError, match="cannot be read: database is locked"):

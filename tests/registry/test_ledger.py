@@ -24,6 +24,11 @@ def note(home: Path, series: str = GOLD, kind: ledger.Kind = "trial", **changes:
     return record(home, series, kind, **fields)
 
 
+def as_asked(home: Path) -> list[Entry]:
+    """Return the entries without what is added as they are written."""
+    return [one.model_copy(update={"instruments_sha256": ""}) for one in read(home).entries]
+
+
 def test_nothing_was_tried_at_first(tmp_path: Path) -> None:
     assert count(tmp_path, GOLD) == Counts(trials=0, looks=0)
 
@@ -127,7 +132,7 @@ def test_a_configuration_tried_in_two_parts_is_two_trials_of_one_configuration(t
     assert len({one.configuration for one in read(tmp_path).entries}) == 2
     assert record_all(tmp_path, [tuned("fold 2", parameters={"leaves": 31}, value=0.5)]) == [False]
     assert record_all(tmp_path, [tuned("fold 2", parameters={"leaves": 31}, member="xgboost")]) == [True]
-    assert read(tmp_path).entries[:4] == tried
+    assert as_asked(tmp_path)[:4] == tried
 
 
 def test_the_order_of_parameters_makes_no_other_configuration() -> None:
@@ -148,7 +153,7 @@ def test_many_entries_go_in_one_write_and_known_ones_are_left_out(tmp_path: Path
     assert unwritten(tmp_path, tried) == tried[200:]
     assert record_all(tmp_path, tried) == [False] * 200 + [True] * 100
     assert ledger.ledger_path(tmp_path).read_bytes().startswith(before)
-    assert read(tmp_path).entries == tried
+    assert as_asked(tmp_path) == tried
     assert record_all(tmp_path, []) == []
 
 

@@ -1,19 +1,25 @@
 """Only READY is promoted, in an order that a crash leaves harmless, and doing it again changes nothing."""
 
+import datetime as dt
+import getpass
+import hashlib
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from market.durable import write_json
-from market.errors import DataError, GateError, UsageError
-from registry import promotion, signing, tracking
+from market.errors import DataError, GateError, UnavailableError, UsageError
+from registry import expiry, history, promotion, runs, signing, tracking
 from registry.bundle import write_bundle
 from registry.card import Card
+from registry.incumbent import Comparison
 from registry.promotion import production, production_path, promote
 from registry.record import trusted
 from tests.registry.cards import GOOD, gate, make_card
+from tests.registry.models import better
 
 GOLD = "XAUUSD_15T"
 
@@ -38,6 +44,114 @@ def test_ready_is_promoted_with_version_record_and_alias(home: Path) -> None:
     assert record["previous"] is None
 
 
+def test_the_record_says_who_when_why_and_on_what_evidence(home: Path) -> None:
+    card, folder = trained(home)
+    record = promote(home, card, folder, why="the desk agreed")
+    assert record["who"] == f"{getpass.getuser()}@{socket.gethostname()}" and record["why"] == "the desk agreed"
+    assert dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(record["when"]) < dt.timedelta(minutes=5)
+    runs.keep_card(home, card)
+    kept = home / "runs" / GOLD / "cards" / f"{card.run_id}.json"
+    assert record["evidence"] == {
+        "card": hashlib.sha256(kept.read_bytes()).hexdigest(),
+        "bundle": hashlib.sha256((folder / "MANIFEST.json").read_bytes()).hexdigest(),
+        "bars": "a" * 64,
+        "features": "b" * 64,
+        "labels": "c" * 64,
+    }
+    assert record["error_rate"]["allows"] == "live" and record["profile"] == "six" and len(record["gates"]) == 6
+    months = (dt.datetime.fromisoformat(record["expires"]) - dt.datetime.fromisoformat(record["when"])).days / 30.4
+    assert 5.9 < months < 6.2
+
+
+def test_every_record_is_kept_also_when_it_is_replaced(home: Path) -> None:
+    first = promote(home, *trained(home, "first"))
+    second = promote(home, *trained(home, "second"), better(home, GOLD))
+    assert history.of(home, GOLD) == [first, second]
+    (home / "promotions" / "00000001.json").write_text("{")
+    assert history.of(home, GOLD) == [second], "what is not signed as it stands tells nothing"
+    (home / "promotions" / "00000002.json").unlink()
+    assert history.of(home, GOLD) == [second]
+
+
+def test_a_gate_whose_error_rate_nobody_measured_promotes_nothing_unless_that_is_waived(home: Path) -> None:
+    card, folder = trained(home, placebo={"why": "Nobody has measured it."})
+    with pytest.raises(GateError, match="Nobody has measured it"):
+        promote(home, card, folder)
+    assert production(home) == {} and tracking.aliases(home, GOLD) == {}
+    record = promote(home, card, folder, unproven=True)
+    assert record["error_rate"]["allows"] == "paper"
+    assert promote(home, card, folder) == record, "what stands already is asked no more"
+
+
+# Over an incumbent.
+
+
+def against(home: Path, verdict: str) -> Comparison:
+    told = "Sharpe per trade 0.100 over 80 trades, wanted 0.315"
+    return better(home, GOLD)._replace(verdict=verdict, told=told)  # type: ignore[arg-type]
+
+
+def test_a_worse_candidate_is_refused_by_name_with_numbers_whatever_anybody_says(home: Path) -> None:
+    first, second = promote(home, *trained(home, "first")), trained(home, "second")
+    for why in ("", "I like it"):
+        with pytest.raises(GateError, match=r"is not better than version 1 .*: Sharpe per trade 0\.100 .* stays\."):
+            promote(home, *second, against(home, "worse"), why)
+    assert production(home) == {GOLD: first} and tracking.aliases(home, GOLD) == {"champion": "1"}
+
+
+@pytest.mark.parametrize("verdict", ["too few trades", "not comparable"])
+def test_what_cannot_be_compared_takes_a_reason(home: Path, verdict: str) -> None:
+    promote(home, *trained(home, "first"))
+    second = trained(home, "second")
+    with pytest.raises(GateError, match=r"cannot be compared with version 1 .*unless a person says --why"):
+        promote(home, *second, against(home, verdict))
+    record = promote(home, *second, against(home, verdict), "new costs of the broker")
+    assert (record["why"], record["comparison"]["verdict"]) == ("new costs of the broker", verdict)
+
+
+def test_what_was_compared_with_another_champion_is_not_promoted(home: Path) -> None:
+    with_nobody = trained(home, "second")
+    promote(home, *trained(home, "first"))
+    for comparison in (None, better(home, GOLD)._replace(serial=7)):
+        with pytest.raises(UnavailableError, match="was not compared with version 1"):
+            promote(home, *with_nobody, comparison)
+    assert production(home)[GOLD]["version"] == "1"
+
+
+def test_the_same_bundle_judged_anew_is_no_replacement_and_a_rollback_goes_past_it(home: Path) -> None:
+    first = promote(home, *trained(home, "first"))
+    promote(home, *trained(home, "second"), better(home, GOLD))
+    card, folder = trained(home, "second", looks=2)
+    again = promote(home, card, folder)
+    assert (again["version"], again["run_id"]) == ("3", card.run_id)
+    assert again["previous"]["bundle_sha256"] == first["bundle_sha256"]
+    assert tracking.aliases(home, GOLD) == {"champion": "3", "previous": "1"}
+
+
+def test_an_expired_champion_has_to_be_beaten_by_nobody(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card, folder = trained(home, "first")
+    promote(home, card, folder)
+    second = trained(home, "second")
+    monkeypatch.setattr(expiry, "expired", lambda record, now=None: record["version"] == "1")
+    assert promotion.to_beat(home, second[0]) is None
+    renewed = promote(home, card, folder, why="reviewed, still sound")
+    assert (renewed["serial"], renewed["version"]) == (2, "1"), "with a reason the same run is vouched for anew"
+    assert promote(home, *second)["version"] == "2"
+
+
+def test_a_forged_expiry_does_not_remove_an_incumbent(home: Path) -> None:
+    record = promote(home, *trained(home, "first"))
+    write_json(production_path(home), {GOLD: record | {"expires": "2001-01-01T00:00:00+00:00"}})
+    assert promotion.to_beat(home, trained(home, "second")[0]) is not None
+
+
+def test_an_incumbent_that_is_not_signed_is_nobody_to_roll_back_to(home: Path) -> None:
+    record = promote(home, *trained(home, "first"))
+    write_json(production_path(home), {GOLD: record | {"bundle": "/tmp"}})
+    second = promote(home, *trained(home, "second"), against(home, "not comparable"), "its record was altered")
+    assert second["previous"] is None
+
+
 def test_promoting_again_changes_nothing(home: Path) -> None:
     card, folder = trained(home)
     record, written = promote(home, card, folder), production_path(home).read_bytes()
@@ -48,15 +162,15 @@ def test_promoting_again_changes_nothing(home: Path) -> None:
 
 def test_a_successor_remembers_whom_it_replaced(home: Path) -> None:
     first = promote(home, *trained(home, "first"))
-    second = promote(home, *trained(home, "second"))
-    assert second["previous"] == {name: first[name] for name in ("version", "run_id", "bundle_sha256", "when")}
+    second = promote(home, *trained(home, "second"), better(home, GOLD))
+    assert second["previous"] == {name: first[name] for name in first if name not in ("previous", "signature", "key")}
     assert tracking.aliases(home, GOLD) == {"champion": "2", "previous": "1"}
 
 
 def test_records_are_signed_and_their_serials_rise_over_all_series(home: Path) -> None:
     promote(home, *trained(home, "first"))
     promote(home, *trained(home, "euro", series="EURUSD_1H"))
-    promote(home, *trained(home, "second"))
+    promote(home, *trained(home, "second"), better(home, GOLD))
     assert {name: record["serial"] for name, record in production(home).items()} == {"EURUSD_1H": 2, GOLD: 3}
     assert all(trusted(home, name) == record for name, record in production(home).items())
 
@@ -147,9 +261,10 @@ def test_a_crash_while_the_record_is_written_leaves_the_old_one(home: Path, monk
     def dies(path: Path, value: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(promotion, "write_json", dies)
+    second = (*trained(home, "second"), better(home, GOLD))
+    monkeypatch.setattr(history, "write_json", dies)
     with pytest.raises(OSError, match="disk full"):
-        promote(home, *trained(home, "second"))
+        promote(home, *second)
     assert production_path(home).read_bytes() == before
     assert tracking.aliases(home, GOLD) == {"champion": "1"}
 
@@ -159,3 +274,13 @@ def test_a_damaged_record_is_refused(home: Path, damage: str) -> None:
     production_path(home).write_text(damage)
     with pytest.raises(DataError, match="not a record of promotions"):
         production(home)
+
+
+@pytest.mark.parametrize("changed", [{"looks": 7}, {"warnings": []}, {"oos": {"trades": 312, "profit_factor": 9.0}}])
+def test_a_card_that_is_not_the_one_that_was_logged_promotes_nothing(home, changed):
+    card, folder = trained(home)
+    before = production_path(home).exists()
+    with pytest.raises(DataError, match="is not the one that was logged with the run"):
+        promote(home, card.model_copy(update=changed), folder)
+    assert production_path(home).exists() == before
+    assert promote(home, card, folder)["run_id"] == card.run_id

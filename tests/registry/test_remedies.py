@@ -5,9 +5,17 @@ from typing import Any
 import pytest
 
 from registry.gates import Gate
-from registry.remedies import RULES, remedies
+from registry.remedies import groups_told, remedies
+from registry.remedy_rules import RULES
 from tests.registry.cards import GOOD, a_fold, gate
 
+HONEST_FAIL = {
+    "stress": (2.0, "bounds of [stress] that hold: latency 1 profit factor, costs 25 profit factor"),
+    "folds_earning": (0.5, ""),
+    "overfitting": (0.3, ""),
+    "permutation_p": (0.4, ""),
+    "looks": (5.0, ""),
+}
 FOLDS = [a_fold(number) for number in range(1, 11)]
 ALL_FAIL = {
     "profit_factor": 0.9,
@@ -92,7 +100,8 @@ def test_any_failure_finds_some_remedy_even_where_nothing_was_measured() -> None
 
 
 def test_no_remedy_proposes_to_try_again_on_the_window() -> None:
-    gates = judged(**ALL_FAIL)
+    honest = (gate(name, got, note) for name, (got, note) in HONEST_FAIL.items())
+    gates = [*judged(**ALL_FAIL), *honest]
     texts = {
         text
         for changes in ({}, {"skill_low": -1.0}, {"cost_r": 0.5}, {"thresholds": None}, {"trades": 10})
@@ -104,3 +113,37 @@ def test_no_remedy_proposes_to_try_again_on_the_window() -> None:
         assert not any(
             word in text.lower() for word in ("again", "retry", "re-run", "another look", "move the cut-off")
         )
+
+
+@pytest.mark.parametrize(
+    ("failed", "says"),
+    [
+        ({"stress": (1.0, "bounds of [stress] that hold: latency 1 profit factor")}, "A bar of delay takes the edge"),
+        ({"stress": (1.0, "bounds of [stress] that hold: worse broker profit factor")}, "Somewhat worse fills take"),
+        ({"stress": (1.0, "bounds of [stress] that hold: drawdown 95")}, "in another order fall too far: risk less"),
+        ({"fold_heterogeneity_p": (0.001, "")}, "10 of 10 folds earn: the edge is of some periods"),
+        ({"folds_earning": (0.6, "")}, "folds earn: the edge is of some periods"),
+        ({"overfitting": (0.3, "")}, "In 30 % of the splits the configuration that was chosen lost outside"),
+        ({"deflated_sharpe": (0.4, "")}, "Luck shows such a result too often"),
+        ({"permutation_p": (0.3, "")}, "Luck shows such a result too often"),
+        ({"looks": (4.0, "")}, "This window was looked at 4 times"),
+    ],
+)
+def test_each_honest_gate_has_a_remedy_of_its_own(failed: dict[str, tuple[float, str]], says: str) -> None:
+    gates = [gate(name, got, note) for name, (got, note) in failed.items()]
+    assert says in remedies(gates, FOLDS, GOOD)[0]
+
+
+def test_groups_are_ranked_by_what_permuting_them_costs_and_a_cluster_counts_once() -> None:
+    selection = {
+        "features": {
+            "trend__adx": {"cluster": 1, "permutation": 4e-4},
+            "trend__slope": {"cluster": 1, "permutation": 4e-4},
+            "cycle__phase": {"cluster": 2, "permutation": -1e-4},
+            "momentum__rsi": {"cluster": 3, "permutation": 6e-4},
+        }
+    }
+    told = next(groups_told(selection))
+    assert "momentum +6.0, trend +4.0, cycle -1.0" in told
+    assert told.startswith("Train without the feature groups that told least, cycle (groups of the recipe)")
+    assert "a trial that counts" in told and not [*groups_told({})]

@@ -8,10 +8,9 @@ from backtest import significance as luck
 from market.gate_settings import HONEST, gates
 from registry.card import Card, from_json, headline, to_json, to_markdown
 from registry.chances import chances
-from registry.comparable import Tried
 from registry.gates import judge
 from registry.measures import SEED
-from registry.significance import PERMUTATIONS, Decisions, cost_in_r, significance, standard_error_by_luck
+from registry.significance import PERMUTATIONS, Decisions, Tried, cost_in_r, significance, standard_error_by_luck
 from tests.registry.cards import BOUNDS, account, make_card
 from tests.registry.proofs import GOOD_PROOF, LUCK, WORSE, steady_folds
 from tests.registry.test_card import named_for_people

@@ -9,7 +9,7 @@ from backtest.stress import stress
 from market.execution import Exits
 from market.stress_settings import stress_bounds
 from registry import stress_plots
-from registry.card import plain
+from registry.plain_values import plain
 from tests.markets import COSTS, random_bars
 
 BARS = random_bars(2, 1500)

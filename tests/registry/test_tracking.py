@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import matplotlib.figure
@@ -11,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from market.errors import DataError, UnavailableError, UsageError
-from registry import tracking
+from registry import address, tracking, writer
 from registry.card import Card, from_json, to_markdown
 from registry.run_content import description
 from tests.registry.cards import GOOD, a_fold, gate, make_card
@@ -21,7 +20,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def client(home: Path) -> MlflowClient:
-    return MlflowClient(tracking_uri=tracking.database_uri(home), registry_uri=tracking.database_uri(home))
+    found = address.of(home).tracking
+    return MlflowClient(tracking_uri=found, registry_uri=found)
 
 
 def logged(home: Path, card: Card | None = None, markdown: str = "# Verdict") -> Run:
@@ -87,7 +87,7 @@ def test_a_long_card_is_cut_at_a_section_in_the_description_alone(home: Path) ->
     run = logged(home, markdown=markdown)
     shown = run.data.tags["mlflow.note.content"]
     assert len(shown) <= 8000 and shown == description(markdown)
-    assert shown.startswith("# Verdict") and shown.endswith("… the rest is in the artifact card.md")
+    assert shown.startswith("# Verdict") and shown.endswith("… the rest is in the artifacts report.html and card.md")
     assert (artifacts(run) / "card.md").read_text() == markdown
 
 
@@ -107,8 +107,13 @@ def test_a_run_that_dies_while_it_is_logged_does_not_stay_running(
 
 def test_a_run_that_a_crash_left_running_is_killed_by_the_next_one(home: Path) -> None:
     experiment = logged(home).info.experiment_id
-    orphan = client(home).create_run(experiment).info.run_id
-    logged(home)
+    process = subprocess.Popen(["sleep", "60"])
+    orphan = client(home).create_run(experiment, tags={"writer": writer.signature(process.pid)}).info.run_id
+    logged(home, make_card(looks=2))
+    assert client(home).get_run(orphan).info.status == "RUNNING", "its writer lives"
+    process.kill()
+    process.wait()
+    logged(home, make_card(looks=3))
     assert client(home).get_run(orphan).info.status == "KILLED"
 
 
@@ -136,21 +141,22 @@ def test_a_run_of_another_series_or_bundle_is_not_registered(home: Path) -> None
         tracking.register(home, GOLD, "0" * 32, "d" * 64)
 
 
-def test_the_champion_before_becomes_previous(home: Path) -> None:
+def test_the_aliases_are_set_and_setting_them_again_changes_nothing(home: Path) -> None:
     assert tracking.aliases(home, GOLD) == {}
-    first, second = (tracking.register(home, GOLD, logged(home).info.run_id, "d" * 64) for _ in range(2))
+    runs = [logged(home, make_card(looks=looks)).info.run_id for looks in (1, 2)]
+    first, second = (tracking.register(home, GOLD, run, "d" * 64) for run in runs)
     tracking.set_champion(home, GOLD, first)
     assert tracking.aliases(home, GOLD) == {"champion": first}
     for _ in range(2):
-        tracking.set_champion(home, GOLD, second)
+        tracking.set_champion(home, GOLD, second, first)
         assert tracking.aliases(home, GOLD) == {"champion": second, "previous": first}
 
 
 def test_a_home_that_was_moved_is_refused_rather_than_written_to_its_old_place(home: Path) -> None:
     logged(home)
     moved = home.rename(home.with_name("moved"))
-    with pytest.raises(UnavailableError, match=r"was made for .*/data/mlartifacts/XAUUSD_15T"):
-        logged(moved)
+    with pytest.raises(UnavailableError, match=r"keeps artifacts of XAUUSD_15T at .*/data/mlartifacts/XAUUSD_15T"):
+        logged(moved, make_card(looks=2))
     assert not home.exists()
 
 
@@ -183,25 +189,6 @@ def test_two_processes_that_start_at_once_make_one_sound_database(tmp_path: Path
     assert said == [b"", b""], "MLflow and Alembic keep quiet"
     assert {path.name for path in home.iterdir()} <= {"mlflow.db", "mlflow.lock"}, "strays are swept"
     assert logged(home).info.status == "FINISHED"
-
-
-def test_a_kill_while_the_database_is_made_leaves_none(tmp_path: Path) -> None:
-    home = tmp_path / "data"
-    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(home)])
-    while not list(home.glob(".mlflow-*/mlflow.db")) and starter.poll() is None:
-        time.sleep(0.02)
-    starter.kill()
-    starter.wait()
-    assert not (home / "mlflow.db").exists()
-
-
-def test_the_ui_is_served_to_this_machine_alone(home: Path) -> None:
-    command = tracking.ui_command(home, 5055)
-    assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert command[command.index("--allowed-hosts") + 1] == "localhost:5055,127.0.0.1:5055"
-    assert command[command.index("--workers") + 1] == "1"
-    assert {"MLFLOW_DISABLE_TELEMETRY=true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false"} <= set(command)
-    assert tracking.database_uri(home) in command
 
 
 def test_importing_the_module_does_not_import_mlflow() -> None:

@@ -97,3 +97,13 @@ def test_a_bundle_of_before_whose_calibrations_are_four_numbers_is_still_read(mo
     before = ensemble.from_files(files | {"ensemble.json": json.dumps(described).encode()})
     assert before.calibrations == platts.calibrations
     pd.testing.assert_frame_equal(before.predict(X), platts.predict(X))
+
+
+def test_an_ensemble_that_takes_features_by_their_place_is_caught(model, X):
+    def same_in_any_order(predict) -> None:
+        shuffled = X[["a__x", "b__z", "b__y", "unused"]]
+        np.testing.assert_array_equal(predict(X), predict(shuffled))
+
+    same_in_any_order(lambda rows: model.predict(rows).to_numpy())
+    with pytest.raises(AssertionError):
+        same_in_any_order(lambda rows: model.members["xgboost"].predict(rows.to_numpy()[:, :3]))

@@ -1,0 +1,134 @@
+"""`assay fleet report`: what the verdicts of a fleet are worth together, made from what stands in the home."""
+
+from collections import Counter
+from collections.abc import Iterable
+from statistics import median
+from typing import Any
+
+from backtest import multiplicity
+from market import fleet_settings, settings, tables
+from market.errors import AssayError, UnavailableError
+from pipeline import answers, fleet_board, fleet_independence, fleet_plan, fleet_portfolio, receipts, workspace
+from pipeline.fleet_plan import GATE
+from pipeline.workspace import Workspace
+from registry import ledger
+from registry.card import Card
+
+_FIGURES = ("trades", "profit_factor", "win_rate", "sharpe_per_trade", "max_drawdown", "total_return")
+
+
+def report(only: Iterable[str]) -> dict[str, Any]:
+    """Return verdicts, what luck would pass of them, how alike their models earn, the READY ones together, and costs.
+
+    Of the series that fit one of the patterns `only` (all of the fleet without one). Raises UnavailableError where none
+    of them has a verdict yet.
+    """
+    home = settings.home()
+    chosen = [workspace.of(one) for one in fleet_plan.selected(fleet_settings.series(), [*only])]
+    board = fleet_board.last(home).get("series", {})
+    rows, cards = [], dict[str, Card]()
+    for target in chosen:
+        row, card = _row(target, board.get(target.series.name, {}))
+        rows.append(row)
+        if card is not None:
+            cards[target.series.name] = card
+    if not cards:
+        raise UnavailableError("No series of the fleet has a verdict yet: `assay fleet run`.")
+    targets = {target.series.name: target for target in chosen if target.series.name in cards}
+    return {
+        "home": str(home),
+        "verdicts": rows,
+        "counts": dict(Counter(one["status"] for one in rows)),
+        "luck": _luck(cards),
+        "independence": fleet_independence.of(targets),
+        "portfolio": fleet_portfolio.of(
+            targets, {name: card for name, card in cards.items() if card.status == "READY"}
+        ),
+        "cost": _cost(targets),
+    }
+
+
+def _row(target: Workspace, known: dict[str, Any]) -> tuple[dict[str, Any], Card | None]:
+    """Return what is told of a series, and its card where what it judges still stands in the home."""
+    row: dict[str, Any] = {"series": target.series.name, "status": "–", "why": known.get("why", "")}
+    if not (target.run / "card.json").exists():
+        return row | {"status": known.get("state", "not run")}, None
+    try:
+        card = answers.read(target)
+    except AssayError as error:
+        return row | {"status": "damaged", "why": str(error)}, None
+    row |= {"run_id": card.run_id, "looks": card.looks, "trials": card.trials}
+    row |= {name: card.oos.get(name) for name in _FIGURES}
+    if not _stands(target):
+        return row | {"status": "stale", "why": "trained again since, and not judged yet"}, None
+    failed = [gate.name for gate in card.gates if gate.asked and not gate.passed]
+    return row | {"status": card.status, "failed": failed, "why": ""}, card
+
+
+def _stands(target: Workspace) -> bool:
+    """Return whether the trades and predictions in the run's folder are those that the card judges."""
+    receipt = receipts.read(target.receipt(GATE))
+    names = ("training.json", "backtest.json")
+    return receipt is not None and all(
+        (target.run / name).exists() and receipt.inputs.get(name) == tables.sha256_of_file(target.run / name)
+        for name in names
+    )
+
+
+def _luck(cards: dict[str, Card]) -> dict[str, Any]:
+    """Return how many of so many looks the gate is expected to promote without any edge, by its measured error rate.
+
+    An expectation adds up, however alike the series are; `at_most_95` uses the upper bound of the rate.
+    """
+    entries = ledger.read(settings.home()).entries
+    looks, expected, at_most = 0, 0.0, 0.0
+    unmeasured = []
+    for name, card in cards.items():
+        mine = [one for one in entries if one.series == name]
+        taken = max(ledger.count_of(mine, card.window["oos_start"], card.window["cut_off"]).looks, 1)
+        looks += taken
+        if "upper_bound_95" not in card.placebo:
+            unmeasured.append(name)
+            continue
+        expected += taken * card.placebo["promotions"] / card.placebo["worlds"]
+        at_most += taken * card.placebo["upper_bound_95"]
+    ready = sum(card.status == "READY" for card in cards.values())
+    rate = at_most / max(looks - len(unmeasured), 1)
+    return {
+        "looks": looks,
+        "ready": ready,
+        "unmeasured": unmeasured,
+        "expected_false": None if unmeasured else round(expected, 4),
+        "at_most_95": None if unmeasured else round(at_most, 4),
+        "chance_of_one_at_most": None if unmeasured else round(multiplicity.chance_of_a_pass(looks, rate), 4),
+    }
+
+
+def _cost(targets: dict[str, Workspace]) -> dict[str, Any]:
+    """Return seconds of work by stage and by series, from their receipts."""
+    spent: dict[str, dict[str, float]] = {}
+    for name, target in targets.items():
+        for path in sorted(target.run.glob("*.receipt.json")):
+            receipt = receipts.read(path)
+            if receipt is not None:
+                spent.setdefault(receipt.stage, {})[name] = receipt.seconds
+    by_series = {name: round(sum(one.get(name, 0.0) for one in spent.values()), 1) for name in targets}
+    total = sum(by_series.values())
+    slowest = max(by_series, key=lambda name: by_series[name])
+    stages = {
+        stage: {
+            "seconds": round(sum(each.values()), 1),
+            "median": round(median(each.values()), 2),
+            "slowest": max(each, key=lambda name: each[name]),
+            "most": max(each.values()),
+        }
+        for stage, each in spent.items()
+    }
+    share = round(by_series[slowest] / total, 4) if total else None
+    return {
+        "seconds": round(total, 1),
+        "stages": stages,
+        "slowest": slowest,
+        "slowest_share": share,
+        "series": by_series,
+    }
