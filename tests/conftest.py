@@ -7,7 +7,7 @@ from hypothesis import settings
 
 # Machines are busy, so a slow example is no fault; a change is judged on the same examples everywhere, and
 # `make explore` draws new ones.
-settings.register_profile("house", deadline=None, derandomize=True)
+settings.register_profile("house", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("explore", deadline=None, max_examples=500)
 settings.load_profile("house")
 

@@ -96,6 +96,7 @@ def cluster(trained, tmp_path):
     shutil.copy(fleets.PROJECT / "config" / "fleet.toml", trained.config)
 
 
+@pytest.mark.long
 def test_the_same_fleet_is_trained_on_a_cluster_by_tls(trained, cluster):
     before = fleets.bytes_of(trained, GOLD)
     ended = trained("fleet", "run", "--only", GOLD, "--from", "train", "--scheduler", cluster.address, "--json")

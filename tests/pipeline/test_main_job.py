@@ -545,6 +545,7 @@ def test_the_configured_profile_decides_promotion(ready, capsys):
 
 
 def test_a_gate_that_has_failed_since_promotes_nothing(ready, capsys):
+    assert ready.run("train", "XAUUSD", "15T") == ready.code  # by the gates of now
     home = {"ASSAY_HOME": str(ready.home), "ASSAY_CONFIG": str(ready.config)}
     failed = measured(home, "failed", tier="merge", status="FAILED")
     try:

@@ -17,7 +17,7 @@ from tests.registry.kills import GOLD, SECOND, STEPS, THIRD, Yard, child, ended,
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 
-SHORT = 20
+SHORT = 8
 
 
 @pytest.fixture(scope="module")
