@@ -1,8 +1,9 @@
 """Settings: one TOML file per concern, checked whole, every problem named at once.
 
 `ASSAY_CONFIG` names the folder of the files (default `./config`), `ASSAY_HOME` where everything made at run time lives
-(default `./data`), `ASSAY_KEYS` where the keys are that sign promotions (default `~/.config/assay`). Layered files
-inherit default → timeframe → symbol → series, and remember where a value came from.
+(default `./data`), `ASSAY_KEYS` where the keys are that sign promotions (default `~/.config/assay`), `ASSAY_TABLES` where
+tables are shared between machines (docs/fleet.md; default: nowhere). Layered files inherit default → timeframe → symbol →
+series, and remember where a value came from.
 """
 
 import os
@@ -19,7 +20,7 @@ from market.bounds import Count, Day, NotNegative, Number, NumberOrOff, Positive
 from market.errors import UsageError, nearest
 from market.live_settings import LiveAccount, LiveFeed, LiveSeries, Tightening
 
-_VARIABLES = {"ASSAY_CONFIG", "ASSAY_HOME", "ASSAY_KEYS"}
+_VARIABLES = {"ASSAY_CONFIG", "ASSAY_HOME", "ASSAY_KEYS", "ASSAY_TABLES"}
 _SHOWN = 60  # characters of a wrong value
 _RECIPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _QUOTED = re.compile(r"'([^']*)'")

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from market.errors import UsageError
 from market.execution import Exits
 from market.gate_settings import Gates, Judging
 from market.instruments import Instrument, Series
+from market.sessions import hours
 from market.tuning_settings import Tuning
 from pipeline import workspace
 from pipeline.workspace import Workspace
@@ -84,6 +85,20 @@ class Job(NamedTuple):
         venue = Venue(self.exits, self.instrument.costs, self.risk, self.guards, self.instrument.market)
         threads = max((os.cpu_count() or 1) // self.workers, 1)
         return Plan(self.recipe, self.research, venue, Search(self.tuning, self.workers), threads)
+
+    @property
+    def learnt_by(self) -> list[Any]:
+        """Return every setting that what is learnt from bars, features and labels depends on, but for tuning."""
+        return [
+            self.research.model_dump(mode="json"),
+            self.recipe.model_dump(mode="json"),
+            self.trading.model_dump(mode="json"),
+            self.exits,
+            self.sampling,
+            self.instrument.costs,
+            self.instrument.market,
+            hours(self.instrument.market),
+        ]
 
     @property
     def history_start(self) -> pd.Timestamp:

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from market import combinatorial_settings, tables
-from market.sessions import hours
 from pipeline.job import Job
 from pipeline.receipts import Order
 from pipeline.stage import inputs
@@ -24,14 +23,7 @@ def order(job: Job) -> Order:
         config=[
             wanted.model_dump(include={"groups", "held_out"}),
             read_json(job.workspace.run / "training.json")["edges"],
-            job.research.model_dump(mode="json"),
-            job.recipe.model_dump(mode="json"),
-            job.trading.model_dump(mode="json"),
-            job.exits,
-            job.sampling,
-            job.instrument.costs,
-            job.instrument.market,
-            hours(job.instrument.market),
+            *job.learnt_by,
         ],
         modules=("training.combinatorial", "training.paths", "market.table_rows"),
     )

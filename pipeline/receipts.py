@@ -129,14 +129,15 @@ def _source(module: str) -> Path | None:
     return next((candidate for candidate in candidates if candidate.exists()), None)
 
 
-def _imports(path: Path) -> list[str]:
-    names = []
+@functools.cache
+def _imports(path: Path) -> tuple[str, ...]:
+    names = list[str]()
     for node in _walked(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return names + [name.rpartition(".")[0] for name in names if "." in name]
+    return (*names, *(name.rpartition(".")[0] for name in names if "." in name))
 
 
 def _walked(node: ast.AST) -> Iterator[ast.AST]:

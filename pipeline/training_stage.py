@@ -43,17 +43,7 @@ def order_of(job: Job) -> Order:
     return Order(
         stage="train",
         inputs=inputs(job, "bars", "features", "labels"),
-        config=[
-            job.research.model_dump(mode="json"),
-            job.recipe.model_dump(mode="json"),
-            job.tuning.model_dump(mode="json"),
-            job.trading.model_dump(mode="json"),
-            job.exits,
-            job.sampling,
-            job.instrument.costs,
-            job.instrument.market,
-            hours(job.instrument.market),
-        ],
+        config=[*job.learnt_by, job.tuning.model_dump(mode="json")],
         modules=("training.crossval", "registry.bundle", "registry.golden", "market.table_rows"),
     )
 

@@ -61,7 +61,7 @@ def train(
     rows.
     """
     splits = dict(enumerate(parts.walk_forward(data, bars, plan.research, edges), start=1))
-    _check_first(splits[1].train, data, edges, plan)
+    _check_first(splits[1].train, data, bars, edges, plan)
     done = dict(finished or {})
     largest_first = [number for number in reversed(splits) if number not in done]
     tasks = [joblib.delayed(judge)(number, splits[number], data, bars, plan, edges, store) for number in largest_first]
@@ -84,14 +84,23 @@ def train(
     )
 
 
-def _check_first(rows: np.ndarray, data: Dataset, edges: pd.DatetimeIndex, plan: Plan) -> None:
+def _check_first(rows: np.ndarray, data: Dataset, bars: pd.DataFrame, edges: pd.DatetimeIndex, plan: Plan) -> None:
+    """Raise DataError where the first fold, which has the fewest rows of all, has too few of them to be fitted."""
     needed = plan.research.minimum_rows
     if len(rows) < needed:
-        raise DataError(
-            f"Too few bars for {plan.research.folds} folds: the first fold has {len(rows)} usable training rows up to "
-            f"{edges[1]:%Y-%m-%d}, wanted {needed}. Import more history (now {len(data.y)} rows from "
-            f"{data.X.index[0]:%Y-%m-%d}) or use a finer timeframe."
-        )
+        why = f"it has {len(rows)} usable training rows up to {edges[1]:%Y-%m-%d}, wanted {needed}."
+    else:
+        train = data.take(rows)
+        try:
+            parts.rehearse(train, bars.loc[: train.t1.max()], plan.research)
+            return
+        except DataError as error:
+            why = str(error)
+    raise DataError(
+        f"Too few bars for {plan.research.folds} folds. Of the first fold: {why} Ask for fewer folds in "
+        f"config/research.toml, import more history (now {len(data.y)} rows from {data.X.index[0]:%Y-%m-%d}), or use a "
+        "finer timeframe."
+    )
 
 
 def _pooled_figures(data: Dataset, judged: list[Judged], edges: pd.DatetimeIndex, block: int) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from training.purged_splitter import PurgedSplitter
 from training.purging import measure, rows_before
 from training.splits import CombinatorialPurgedCV, PurgedHoldout, PurgedKFold, PurgedWalkForward
 
+LEAST_ROWS = 50
+"""How many labelled rows anything is learnt from."""
+
 
 class Part(NamedTuple):
     """One split in use: `kind` and `name` for people, positions of the rows that train and are judged, its audit."""
@@ -46,19 +49,23 @@ def inner(train: Dataset, bars: pd.DataFrame, research: Research) -> list[Part]:
     splitter = PurgedKFold(research.inner_folds, research.purge, research.embargo)
     parts = _parts("inner fold", f"inner fold {{}} of {research.inner_folds}", splitter, train, bars)
     for part in parts:
-        if len(np.unique(train.y[part.train])) < 2:
-            rows = len(part.train)
-            raise DataError(f"An inner fold has {rows} rows of fewer than two classes: import more history.")
+        _require_rows(part, train)
     return parts
 
 
 def holdout(train: Dataset, bars: pd.DataFrame, research: Research) -> Part:
     """Return the purged tail of a training part that stops the boosting early, and what is before it."""
-    splitter = PurgedHoldout(research.inner_holdout, research.purge, research.embargo)
-    part = _parts("early stopping", "early stopping", splitter, train, bars)[0]
-    if len(part.train) == 0:
-        raise DataError(f"{len(train.y)} training rows are too few for an early-stopping split: import more history.")
-    return part
+    return _tail("early stopping", train, bars, research)
+
+
+def rehearse(train: Dataset, bars: pd.DataFrame, research: Research) -> None:
+    """Cut a training part as a fold does, and fit nothing; raises DataError where a part of it has too few rows.
+
+    `bars` are all up to the end of training.
+    """
+    for part in inner(train, bars, research):
+        watched(train.take(part.train), bars, research)
+    holdout(train, bars, research)
 
 
 def final(data: Dataset, bars: pd.DataFrame, research: Research) -> Part:
@@ -68,6 +75,22 @@ def final(data: Dataset, bars: pd.DataFrame, research: Research) -> Part:
     counted = audit_before(data.X, train, t1=data.t1, bars=stamps, purge=purge, embargo=embargo)
     refuse_leaks({"final model": counted})
     return Part("final model", "final model", train, np.array([], dtype=np.int64), counted)
+
+
+def _tail(name: str, train: Dataset, bars: pd.DataFrame, research: Research) -> Part:
+    splitter = PurgedHoldout(research.inner_holdout, research.purge, research.embargo)
+    part = _parts(name, name, splitter, train, bars)[0]
+    _require_rows(part, train)
+    return part
+
+
+def _require_rows(part: Part, data: Dataset) -> None:
+    rows, classes = len(part.train), len(np.unique(data.y[part.train]))
+    if rows < LEAST_ROWS or classes < 2:
+        raise DataError(
+            f"{len(data.y)} training rows are too few for the {part.name}: it would learn from {rows} rows "
+            f"({classes} of the three classes), wanted {LEAST_ROWS} rows of two classes or more."
+        )
 
 
 def _parts(kind: str, name: str, splitter: PurgedSplitter, data: Dataset, bars: pd.DataFrame) -> list[Part]:
@@ -84,7 +107,7 @@ def _parts(kind: str, name: str, splitter: PurgedSplitter, data: Dataset, bars: 
 
 def watched(train: Dataset, bars: pd.DataFrame, research: Research) -> Part:
     """Return the purged tail of an inner fold's training rows on which a scout of features is watched."""
-    return holdout(train, bars, research)._replace(kind="scout of features", name="scout of features")
+    return _tail("scout of features", train, bars, research)
 
 
 def pooled(rows: Dataset, bars: pd.DataFrame, research: Research) -> list[Part]:

@@ -118,10 +118,10 @@ def _splits(node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _goes_left(node: Mapping[str, Any], column: np.ndarray) -> np.ndarray:
-    """Return which values go left as LightGBM says: where it saw none missing, a missing one is 0."""
+    """Return which values go left as LightGBM says, in doubles: where it saw none missing, a missing one is 0."""
     missing = np.isnan(column)
     default = node["default_left"] if node["missing_type"] == "NaN" else node["threshold"] >= 0.0
-    return np.where(missing, default, column <= node["threshold"])
+    return np.where(missing, default, column.astype(np.float64) <= node["threshold"])
 
 
 def _output(node: Mapping[str, Any], left: np.ndarray) -> Any:

@@ -8,7 +8,7 @@ from market import simulated
 from market.errors import DataError
 from tests.markets import stamps
 from tests.training.worlds import rows_of, small_bars, small_plan
-from training import crossval, dataset, edges, thresholds
+from training import crossval, dataset, edges, fold, parts, thresholds
 from training.plan import Plan
 from training.skill import skill
 from training.thresholds import choose
@@ -47,8 +47,32 @@ def test_too_few_rows_in_the_first_fold_say_what_is_missing(bars, plan):
     rows = rows_of(bars, plan)
     greedy = plan._replace(research=plan.research.model_copy(update={"minimum_rows": 10**6}))
     cuts = edges.draw(rows.X.index[0], rows.X.index[-1], 3)
-    with pytest.raises(DataError, match=r"Too few bars for 3 folds: .* wanted 1000000"):
+    with pytest.raises(DataError, match=r"Too few bars for 3 folds. .* wanted 1000000"):
         crossval.train(rows, bars, greedy, cuts, 1, lambda *said: None)
+
+
+def test_the_first_fold_is_fitted_from_the_fewest_rows_on_that_pass_and_refused_in_a_sentence_below(bars, plan):
+    rows = rows_of(bars, plan)
+
+    def refused(count: int) -> str:
+        train = rows.take(np.arange(count))
+        try:
+            parts.rehearse(train, bars.loc[: train.t1.max()], plan.research)
+        except DataError as error:
+            return str(error)
+        return ""
+
+    said = [refused(count) for count in range(60, 1200, 20)]
+    fewest = 60 + 20 * said.index("")
+    assert not any(said[said.index("") :])
+    assert all("training rows are too few for the" in one and "wanted 50 rows" in one for one in said if one)
+    train = rows.take(np.arange(fewest))
+    fitted = fold.fit(train, bars.loc[: train.t1.max()], plan, 1.0)
+    assert min(len(split.train) for split in fitted.splits) >= parts.LEAST_ROWS
+    cuts = pd.DatetimeIndex([rows.X.index[0], rows.X.index[fewest - 30], *rows.X.index[[-600, -300, -1]]])
+    small = plan._replace(research=plan.research.model_copy(update={"minimum_rows": 1}))
+    with pytest.raises(DataError, match=r"Of the first fold: \d+ training rows are too few for the .* fewer folds"):
+        crossval.train(rows, bars, small, cuts, 1, lambda *said: None)
 
 
 def test_without_a_positive_expectancy_the_answer_is_no_trade(bars, plan):
