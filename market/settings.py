@@ -1,9 +1,9 @@
 """Settings: one TOML file per concern, checked whole, every problem named at once.
 
 `ASSAY_CONFIG` names the folder of the files (default `./config`), `ASSAY_HOME` where everything made at run time lives
-(default `./data`), `ASSAY_KEYS` where the keys are that sign promotions (default `~/.config/assay`), `ASSAY_TABLES` where
-tables are shared between machines (docs/fleet.md; default: nowhere). Layered files inherit default → timeframe → symbol →
-series, and remember where a value came from.
+(default `./data`), `ASSAY_KEYS` where the keys are that sign promotions (default `~/.config/assay`), `ASSAY_TABLES`
+where tables are shared between machines (docs/fleet.md; default: nowhere). Layered files inherit default → timeframe →
+symbol → series, and remember where a value came from.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Receipts: what a stage was made from. A stage whose inputs, settings and code are unchanged is not run again.
 
-Content decides, never a file time. The code of a stage is the import closure of its modules within the project,
-together with the versions of the libraries that shape its numbers.
+Content decides, never a file time. The code of a stage is what the import closure of its modules within the project
+does, together with the versions of the libraries that shape its numbers.
 """
 
 import ast
@@ -99,10 +99,14 @@ def read(path: Path) -> Receipt | None:
 
 @functools.cache
 def code_sha256(*modules: str) -> str:
-    """Return one digest of the sources that `modules` import within the project, and of the libraries' versions."""
+    """Return one digest of what the sources that `modules` import within the project do, and of libraries' versions.
+
+    Comments, docstrings and the way lines are broken are no part of it.
+    """
     versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
     files = sorted(_closure(modules))
-    return tables.sha256_of([versions, [(str(path.relative_to(_ROOT)), tables.sha256_of_file(path)) for path in files]])
+    meant = [(str(path.relative_to(_ROOT)), _understood(path.read_bytes())[1]) for path in files]
+    return tables.sha256_of([versions, meant])
 
 
 def versions() -> dict[str, str]:
@@ -117,7 +121,7 @@ def _closure(modules: tuple[str, ...]) -> set[Path]:
         if path is None or path in seen:
             continue
         seen.add(path)
-        waiting.extend(_imports(path))
+        waiting.extend(_understood(path.read_bytes())[0])
     return seen
 
 
@@ -130,14 +134,29 @@ def _source(module: str) -> Path | None:
 
 
 @functools.cache
-def _imports(path: Path) -> tuple[str, ...]:
+def _understood(source: bytes) -> tuple[tuple[str, ...], str]:
+    """Return what a source imports, and the digest of what it does: of its syntax tree without texts for readers."""
+    tree = ast.parse(source)
     names = list[str]()
-    for node in _walked(ast.parse(path.read_bytes())):
+    for node in _walked(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return (*names, *(name.rpartition(".")[0] for name in names if "." in name))
+    packages = [name.rpartition(".")[0] for name in names if "." in name]
+    return (*names, *packages), tables.sha256_of(ast.dump(_without_texts(tree)))
+
+
+def _without_texts(tree: ast.Module) -> ast.Module:
+    """Remove docstrings, and every other text that stands by itself."""
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            body[:] = [one for one in body if not (isinstance(one, ast.Expr) and _is_text(one.value))]
+    return tree
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _walked(node: ast.AST) -> Iterator[ast.AST]:

@@ -126,6 +126,27 @@ def test_the_code_of_a_stage_is_all_that_it_imports(tree, name):
     assert code() != before
 
 
+READ_ALOUD = [
+    "VALUE = 1  # of the market",
+    "\n\nVALUE = (\n    1\n)",
+    '"""What it is worth."""\nVALUE = 1\n"""One."""',
+]
+
+
+@pytest.mark.parametrize("text", READ_ALOUD, ids=["a comment", "other lines", "docstrings"])
+def test_what_only_readers_read_is_no_code_of_a_stage(tree, text):
+    before = code()
+    (tree / "labels" / "c.py").write_text(text)
+    assert code() == before
+
+
+@pytest.mark.parametrize("text", ["VALUE = '1'", "VALUE = 1.0", "VALUE = -1", "VALUE = 1\nVALUE += 0"])
+def test_what_is_done_otherwise_is_other_code(tree, text):
+    before = code()
+    (tree / "labels" / "c.py").write_text(text)
+    assert code() != before
+
+
 @pytest.mark.parametrize("name", ["labels/other.py", "tests/labels.py"])
 def test_the_code_of_a_stage_is_not_what_it_does_not_import(tree, name):
     before = code()
