@@ -7,7 +7,7 @@ STRICT  ?=
 TIER    ?= commit
 UV      := 0.13.8
 
-.PHONY: setup enrich train train-all ui demo test explore check bench docs lock clean soak placebo
+.PHONY: setup enrich train train-all notebooks ui demo test explore check bench docs lock clean soak placebo
 
 setup: .venv/.ready
 
@@ -30,6 +30,10 @@ train: setup
 # Every series of config/fleet.toml, by all cores; goes on where it was stopped.
 train-all: setup
 	@$(BIN)/assay fleet run
+
+# Every notebook on what is there, as pages: the series that is named, else the first with a verdict, else a simulated one.
+notebooks: setup
+	@$(BIN)/assay notebooks $(if $(filter-out file,$(origin SYMBOL) $(origin TF)),$(SYMBOL)_$(TF))
 
 ui: setup
 	@$(BIN)/assay ui

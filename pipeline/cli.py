@@ -10,7 +10,17 @@ import click
 
 from market import command
 from market.errors import GateError, UsageError
-from pipeline import cli_advice, cli_bars, cli_bundles, cli_fleet, cli_mlflow, cli_registry
+from pipeline import (
+    cli_advice,
+    cli_bars,
+    cli_bundles,
+    cli_fleet,
+    cli_mlflow,
+    cli_notebooks,
+    cli_prune,
+    cli_registry,
+    cli_tables,
+)
 from pipeline.cli_options import JSON, of_series
 
 
@@ -41,7 +51,17 @@ def assay() -> None:
     """
 
 
-for _room in (cli_bars, cli_fleet, cli_bundles, cli_registry, cli_mlflow, cli_advice):
+for _room in (
+    cli_bars,
+    cli_fleet,
+    cli_bundles,
+    cli_registry,
+    cli_mlflow,
+    cli_prune,
+    cli_advice,
+    cli_notebooks,
+    cli_tables,
+):
     for _verb in _room.VERBS:
         assay.add_command(_verb)
 

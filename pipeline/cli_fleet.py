@@ -1,10 +1,12 @@
 """The verbs of the fleet: plan, run, resume, status, report, import."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
+from market.errors import UsageError
 from pipeline.cli_options import JSON
 
 _ONLY = click.option("--only", multiple=True, metavar="PATTERN", help="Series such as 'XAU*_15T'; may be repeated.")
@@ -67,11 +69,18 @@ def status(as_json: bool) -> None:
 
 @fleet.command()
 @_ONLY
+@click.option("--html", is_flag=True, help="Write one page for a browser and print where it is.")
+@click.option("--to", type=click.Path(path_type=Path), metavar="FILE", help="The page; default: fleet/report.html.")
 @JSON
-def report(only: tuple[str, ...], as_json: bool) -> None:
+def report(only: tuple[str, ...], html: bool, to: Path | None, as_json: bool) -> None:
     """Report on the verdicts that stand: luck, correlation, the READY ones on one account, and what each cost."""
-    from pipeline import fleet_report, screen, screen_fleet
+    from pipeline import fleet_page, fleet_report, screen, screen_fleet
 
+    if html:
+        screen.show(fleet_page.write(only, to), as_json, lambda _, answer: click.echo(answer["page"]))
+        return
+    if to is not None:
+        raise UsageError("--to FILE is where --html writes its page: give both.")
     screen.show(fleet_report.report(only), as_json, screen_fleet.reported)
 
 
@@ -90,7 +99,7 @@ def import_(only: tuple[str, ...], as_json: bool) -> None:
 def _ended(answer: dict[str, Any], as_json: bool) -> None:
     from pipeline import fleet_report, fleet_run, screen, screen_fleet
 
-    told = answer | {"report": fleet_report.report(tuple(answer["asked"]["only"]))}
+    told = answer | {"report": fleet_report.known(answer["asked"]["only"])}
     screen.show(told, as_json, screen_fleet.ran)
     sys.exit(fleet_run.exit_code(answer))
 

@@ -1,14 +1,12 @@
 """Whether what a home keeps is whole: tables, receipts, the ledger, and what a killed process left behind."""
 
-import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from market import tables
 from market.errors import AssayError, DataError
 from market.tables import Schema
-from pipeline import receipts
+from pipeline import left_over, receipts
 from pipeline.doctor_installation import Home, some
 from pipeline.doctor_run import NotAskedError
 from registry import ledger, trials
@@ -27,7 +25,7 @@ _OF_RUNS = {
     "oos_predictions": tables.PREDICTIONS,
     "score": tables.SCORE,
 }
-_MADE_BY = re.compile(r"\.(\d+)\.tmp$|^\.new-(\d+)$")
+_MADE_AGAIN = ("features", "labels")
 
 
 def tables_verified(home: Home) -> str | None:
@@ -40,7 +38,11 @@ def tables_verified(home: Home) -> str | None:
 
 
 def receipts_match(home: Home) -> str | None:
-    """Return evidence where a stage's file is missing, or not what its receipt says."""
+    """Return evidence where a stage's file is missing, or not what its receipt says.
+
+    Features and labels that are gone with their manifests are no fault: `assay prune` takes them, and the next training
+    makes them again.
+    """
     paths = [path for folder in home.folders for path in sorted((folder / "runs").glob("*/*.receipt.json"))]
     if not paths:
         raise NotAskedError("no stage has run yet")
@@ -50,7 +52,7 @@ def receipts_match(home: Home) -> str | None:
 
 def leftovers(home: Home) -> str | None:
     """Return evidence of temporary files whose process is gone, and of tables that never appeared."""
-    left = [path for folder in home.folders for path in _temporary(folder) if not _at_work(path)]
+    left = [path for folder in home.folders for path in left_over.temporary(folder) if not left_over.at_work(path)]
     bare = [path for path, _ in _stored(home) if not tables.manifest_path(path).exists()]
     found = [str(path.relative_to(home.folders[0])) for path in dict.fromkeys([*left, *bare])]
     return f"{len(found)}: {some(found)}." if found else None
@@ -97,26 +99,15 @@ def _unlike(path: Path) -> str:
     for name, digest in receipt.outputs.items():
         file = path.parent / name
         if not file.exists():
+            if _pruned(file):
+                continue
             return f"{name} is missing"
         if tables.sha256_of_file(file) != digest:
             return f"{name} was changed"
     return ""
 
 
-def _temporary(folder: Path) -> Iterator[Path]:
-    yield from sorted(path for path in folder.glob("**/.*.tmp") if path.is_file())
-    yield from sorted([*folder.glob("bundles/*/.*"), *folder.glob("known_good/*/.new-*"), *folder.glob(".mlflow-*")])
-
-
-def _at_work(path: Path) -> bool:
-    """Return whether the process that writes `path`, if its name tells it, is alive."""
-    made_by = _MADE_BY.search(path.name)
-    if made_by is None:
-        return False
-    try:
-        os.kill(int(made_by.group(1) or made_by.group(2)), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _pruned(file: Path) -> bool:
+    """Return whether a file that is missing is of features or labels that are gone as a whole."""
+    table = file.with_name(f"{file.name.partition('.')[0]}.parquet")
+    return file.parent.name in _MADE_AGAIN and not (table.exists() or tables.manifest_path(table).exists())

@@ -13,7 +13,7 @@ import pandas as pd
 from market import durable, instruments, tables, versions
 from market.errors import DataError, UsageError, nearest
 from market.tables import BARS, Manifest
-from pipeline import workspace
+from pipeline import bar_history, workspace
 from pipeline.validate import instant
 from pipeline.workspace import Workspace
 
@@ -25,13 +25,14 @@ def export(
 
     `as_of`: the bars as they were stored at that instant (naive: UTC). A file that is there stays unless `force`.
     Raises UsageError where `to` cannot be written, UnavailableError where no bars are stored, DataError where they were
-    changed since or were not yet stored.
+    changed since, were not yet stored, or were pruned.
     """
     target = workspace.of(instruments.series(symbol, timeframe))
     write = _writer(to, target, force)
     workspace.require_bars(target)
     manifest = tables.verified(target.bars, BARS)
     when = None if as_of is None else instant(as_of)
+    bar_history.require_kept(target.bars, when)
     with durable.written_aside(to) as (aside,):
         rows, first, last = write(aside, target, manifest, when)
         sha256 = tables.sha256_of_file(aside)

@@ -29,7 +29,7 @@ class Board:
         for one in plan:
             kept = {name: value for name, value in self._of(one.series.name).items() if name in ("seconds", "memory")}
             told = {"state": _STATES[one.state], "why": one.why, "expected": one.cost.seconds, "bars": one.bars}
-            told |= {"exit_code": DataError.exit_code} if one.state == REFUSED else {}
+            told |= {"exit_code": DataError.exit_code, "refused": True} if one.state == REFUSED else {}
             self.series[one.series.name] = kept | told
         self._write()
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from market import durable, instruments
 from market.errors import AssayError, UnavailableError
-from pipeline import answers, fleet_task, job, promoting, trial_records, verdict, workspace
+from pipeline import answers, fleet_task, job, promoting, shared_fleet, trial_records, verdict, workspace
 from pipeline.fleet_board import FAILED, JUDGED, JUDGING, UP_TO_DATE, Board
 from pipeline.fleet_lock import Holder
 from pipeline.fleet_plan import GATE, Planned
@@ -16,18 +16,22 @@ from pipeline.fleet_task import Outcome
 from pipeline.job import Job
 from pipeline.job_stages import stages_of
 from pipeline.screen_fleet_live import Watched
+from pipeline.table_store import Store
 from registry import promotion
 from registry.card import Card
 
 
 class Fleet(NamedTuple):
-    """What a run needs all the time: the home, who holds it, the plan by series, the board and who watches it."""
+    """What a run needs all the time: the home, who holds it, the plan by series, the board, who watches it, and where
+    tables are shared, None where they are not.
+    """
 
     home: Path
     holder: Holder
     plan: dict[str, Planned]
     board: Board
     watched: Watched
+    store: Store | None = None
 
     def change(self, series: str, state: str, **more: Any) -> None:
         """Write and show that a series is in `state` now."""
@@ -50,6 +54,7 @@ def judge(fleet: Fleet, outcome: Outcome) -> None:
         work = job_of(series)
         with workspace.locked(work.workspace):
             trial_records.deliver(work)
+            shared_fleet.collect(fleet.store, work, failed=bool(outcome.error))
             if outcome.error:
                 fleet.change(series, FAILED, why=_failure(fleet, outcome), exit_code=outcome.exit_code, **told)
                 return

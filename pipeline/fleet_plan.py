@@ -99,12 +99,17 @@ def planned(series: Series, begin: str | None, so_far: Known) -> Planned:
     except UsageError:
         raise
     except AssayError as error:
-        return Planned(series, REFUSED, str(error), 0, (), _NOTHING)
+        return refused(series, error)
     stale = [step.stage for step in steps if step.why is not None]
     if not stale:
         return Planned(series, UP_TO_DATE, "", manifest.rows, steps, _NOTHING)
     why = next(f"{step.stage}: {step.why}" for step in steps if step.why is not None)
     return Planned(series, STALE, why, manifest.rows, steps, fleet_expected.cost(target, stale, manifest.rows, so_far))
+
+
+def refused(series: Series, why: AssayError) -> Planned:
+    """Return a series of whose bars or settings nothing can be made."""
+    return Planned(series, REFUSED, str(why), 0, (), _NOTHING)
 
 
 def steps_of(work: Job, begin: str | None) -> list[Step]:

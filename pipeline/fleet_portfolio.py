@@ -16,8 +16,10 @@ from pipeline.workspace import Workspace
 from registry import champion
 from registry.card import Card
 from registry.champion import Bundle
+from registry.report.svg import thinned
 
 _DAYS_PER_YEAR = 365.25
+_POINTS = 600  # of the equity that is drawn
 
 
 def of(targets: Mapping[str, Workspace], ready: Mapping[str, Card]) -> dict[str, Any]:
@@ -70,9 +72,16 @@ def _told(result: Result, risk: Risk) -> dict[str, Any]:
         "total_return": float(equity.iloc[-1] / equity.iloc[0] - 1.0),
         "max_drawdown": metrics.max_drawdown(equity),
         "daily_sharpe": float(daily.mean() / spread * years**0.5) if spread else None,
+        "equity": _drawn(equity),
         "refused": {reason: sum(one.get(reason, 0) for one in result.refusals.values()) for reason in _reasons(result)},
         "risk": risk._asdict(),
     }
+
+
+def _drawn(equity: pd.Series) -> dict[str, list[Any]]:
+    """Return the rows that draw like all: `ts` as ISO 8601 text and `value`."""
+    kept = equity.iloc[thinned(equity.to_numpy(), _POINTS)]
+    return {"ts": [stamp.isoformat() for stamp in kept.index], "value": kept.round(2).tolist()}
 
 
 def _reasons(result: Result) -> list[str]:

@@ -8,21 +8,42 @@ from typing import Any
 from backtest import multiplicity
 from market import fleet_settings, settings, tables
 from market.errors import AssayError, UnavailableError
-from pipeline import answers, fleet_board, fleet_independence, fleet_plan, fleet_portfolio, receipts, workspace
+from pipeline import (
+    answers,
+    fleet_board,
+    fleet_champions,
+    fleet_independence,
+    fleet_plan,
+    fleet_portfolio,
+    input_drift,
+    receipts,
+    workspace,
+)
 from pipeline.fleet_plan import GATE
+from pipeline.job_stages import stages_of
 from pipeline.workspace import Workspace
 from registry import ledger
 from registry.card import Card
+from registry.report.features import news
 
 _FIGURES = ("trades", "profit_factor", "win_rate", "sharpe_per_trade", "max_drawdown", "total_return")
 
 
 def report(only: Iterable[str]) -> dict[str, Any]:
-    """Return verdicts, what luck would pass of them, how alike their models earn, the READY ones together, and costs.
+    """Return verdicts, what luck would pass of them, how alike their models earn, the READY ones together, champions,
+    how far inputs have drifted, and costs.
 
     Of the series that fit one of the patterns `only` (all of the fleet without one). Raises UnavailableError where none
     of them has a verdict yet.
     """
+    found = known(only)
+    if found is None:
+        raise UnavailableError("No series of the fleet has a verdict yet: `assay fleet run`.")
+    return found
+
+
+def known(only: Iterable[str]) -> dict[str, Any] | None:
+    """Return the same, None where none of the series has a verdict yet."""
     home = settings.home()
     chosen = [workspace.of(one) for one in fleet_plan.selected(fleet_settings.series(), [*only])]
     board = fleet_board.last(home).get("series", {})
@@ -33,7 +54,7 @@ def report(only: Iterable[str]) -> dict[str, Any]:
         if card is not None:
             cards[target.series.name] = card
     if not cards:
-        raise UnavailableError("No series of the fleet has a verdict yet: `assay fleet run`.")
+        return None
     targets = {target.series.name: target for target in chosen if target.series.name in cards}
     return {
         "home": str(home),
@@ -44,15 +65,19 @@ def report(only: Iterable[str]) -> dict[str, Any]:
         "portfolio": fleet_portfolio.of(
             targets, {name: card for name, card in cards.items() if card.status == "READY"}
         ),
+        "champions": fleet_champions.of(home, {target.series.name for target in chosen}),
+        "drift": {name: _drift(target, cards[name]) for name, target in targets.items()},
         "cost": _cost(targets),
     }
 
 
 def _row(target: Workspace, known: dict[str, Any]) -> tuple[dict[str, Any], Card | None]:
     """Return what is told of a series, and its card where what it judges still stands in the home."""
-    row: dict[str, Any] = {"series": target.series.name, "status": "–", "why": known.get("why", "")}
+    series = target.series
+    row: dict[str, Any] = {"series": series.name, "symbol": series.symbol, "timeframe": series.timeframe.name}
+    row |= {"status": "–", "why": known.get("why", "")}
     if not (target.run / "card.json").exists():
-        return row | {"status": known.get("state", "not run")}, None
+        return row | {"status": "refused" if known.get("refused") else known.get("state", "not run")}, None
     try:
         card = answers.read(target)
     except AssayError as error:
@@ -62,7 +87,8 @@ def _row(target: Workspace, known: dict[str, Any]) -> tuple[dict[str, Any], Card
     if not _stands(target):
         return row | {"status": "stale", "why": "trained again since, and not judged yet"}, None
     failed = [gate.name for gate in card.gates if gate.asked and not gate.passed]
-    return row | {"status": card.status, "failed": failed, "why": ""}, card
+    judged = {"profile": card.profile, "gates": [gate.model_dump(mode="json") for gate in card.gates]}
+    return row | {"status": card.status, "failed": failed, "why": ""} | judged, card
 
 
 def _stands(target: Workspace) -> bool:
@@ -104,14 +130,27 @@ def _luck(cards: dict[str, Card]) -> dict[str, Any]:
     }
 
 
+def _drift(target: Workspace, card: Card) -> dict[str, Any]:
+    """Return how many inputs lie further off in the judged window than ever before, and the furthest of these.
+
+    Of all where none does. Population stability indices (`doctor_drift`); {"why": …} where they cannot be measured.
+    """
+    try:
+        found = input_drift.of(target, card)
+    except AssayError as error:
+        return {"why": str(error)}
+    further = news(found)
+    worst = max(further or found, key=lambda name: (found[name].judged, name))
+    return {"features": len(found), "further": len(further), "worst": worst, **found[worst]._asdict()}
+
+
 def _cost(targets: dict[str, Workspace]) -> dict[str, Any]:
     """Return seconds of work by stage and by series, from their receipts."""
     spent: dict[str, dict[str, float]] = {}
-    for name, target in targets.items():
-        for path in sorted(target.run.glob("*.receipt.json")):
-            receipt = receipts.read(path)
-            if receipt is not None:
-                spent.setdefault(receipt.stage, {})[name] = receipt.seconds
+    for stage in (*(stage.name for stage in stages_of(paths=True)), GATE):
+        found = {name: receipts.read(target.receipt(stage)) for name, target in targets.items()}
+        if known := {name: receipt.seconds for name, receipt in found.items() if receipt is not None}:
+            spent[stage] = known
     by_series = {name: round(sum(one.get(name, 0.0) for one in spent.values()), 1) for name in targets}
     total = sum(by_series.values())
     slowest = max(by_series, key=lambda name: by_series[name])

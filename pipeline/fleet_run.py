@@ -2,14 +2,25 @@
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
 from market import fleet_settings, settings
-from market.errors import UnavailableError
-from pipeline import fleet_address, fleet_judging, fleet_lock, fleet_plan, fleet_task, fleet_totals, workspace
+from market.errors import AssayError, UnavailableError
+from pipeline import (
+    fleet_address,
+    fleet_judging,
+    fleet_lock,
+    fleet_plan,
+    fleet_task,
+    fleet_totals,
+    shared_fleet,
+    table_store,
+    workspace,
+)
 from pipeline.fleet_address import Address
 from pipeline.fleet_admission import Placed, Wanting, admitted
 from pipeline.fleet_board import FAILED, WORKING, Board, last
@@ -18,6 +29,7 @@ from pipeline.fleet_plan import GATE, STALE, UP_TO_DATE, Planned
 from pipeline.fleet_task import Outcome, Task
 from pipeline.job_stages import stages_of
 from pipeline.screen_fleet_live import Watched
+from pipeline.table_store import Store
 
 _TICK = 0.5  # seconds between two looks at the workers
 _NEVER_RUN = "No fleet was run in this home yet: `assay fleet run`."
@@ -49,18 +61,21 @@ def run(wish: Wish, watched: Watched) -> dict[str, Any]:
     """Run what is stale of the fleet and return the board with its totals.
 
     A series that fails says why, and the others go on. Raises UnavailableError where another process runs the fleet of
-    this home, where nothing of it has bars, where the disk is too small, and where the scheduler is gone; finished
-    stages are kept, whatever ends it.
+    this home, where nothing of it has bars, where the disk is too small, and where the scheduler or the store of shared
+    tables is gone; finished stages are kept, whatever ends it.
     """
     home, address = settings.home(), fleet_address.address_of(fleet_settings.cluster(), wish.scheduler)
     fleet_plan.check_stage(wish.begin)
-    with fleet_lock.held(home) as holder:
+    store, killed = table_store.store(), fleet_lock.holder_of(home).get("token")
+    with fleet_lock.held(home) as holder, shared_fleet.announced(store, holder, killed):
+        refused = shared_fleet.settled(store, wish.only)
         plan = fleet_plan.plan(wish.only, wish.begin, last(home).get("series", {}))
+        plan = [_refused(one, refused) for one in plan]
         fleet_totals.require_some(plan)
         fleet_totals.require_room(home, plan)
-        _forget(plan, wish.begin)
+        _forget(plan, wish.begin, store)
         board = Board(home, holder, wish._asdict() | {"only": [*wish.only]}, plan)
-        fleet = Fleet(home, holder, {one.series.name: one for one in plan}, board, watched)
+        fleet = Fleet(home, holder, {one.series.name: one for one in plan}, board, watched, store)
         with _ending(board), watched.shown(board.series):
             _carried_out(fleet, wish, address)
     return board.about | {"series": board.series, "totals": _counts(board)}
@@ -104,32 +119,40 @@ def _carried_out(fleet: Fleet, wish: Wish, address: Address | None) -> None:
 
 
 def _train(fleet: Fleet, waiting: list[Planned], workers: int, address: Address | None) -> None:
-    """Let workers train the series, the longest first, and judge each as it comes."""
+    """Let workers train the series, the longest first, and judge one that came while they go on with the next."""
     from pipeline import fleet as engines
 
     said: SimpleQueue[tuple[str, str, int]] = SimpleQueue()
     wanting, working = [Wanting(one.series.name, one.cost.memory) for one in waiting], list[Placed]()
-    share = fleet_settings.fleet().memory
+    share, came = fleet_settings.fleet().memory, deque[Outcome]()
     with engines.engine(workers, address, share, lambda *told: said.put(told)) as engine:
-        while wanting or working:
+        while wanting or working or came:
             hosts = engine.hosts() if wanting else []
             slots = {host.name: host.slots for host in hosts}
             for one in admitted(wanting, working, hosts):
+                shared_fleet.offer(fleet.store, fleet_judging.job_of(one.series))
                 engine.submit(_task(fleet, one.series, slots[one.host]), one.host)
                 working.append(one)
                 fleet.change(one.series, WORKING, why="", stage="", worker=one.host)
             wanting = [one for one in wanting if one.series not in {placed.series for placed in working}]
-            came = engine.finished(_TICK) if working else _waited()
+            new = engine.finished(0.0 if came else _TICK) if working else [] if came else _waited()
+            came.extend(new)
             for told in _said(said):
                 _progress(fleet, *told)
-            working = [one for one in working if one.series not in {outcome.series for outcome in came}]
+            working = [one for one in working if one.series not in {outcome.series for outcome in new}]
             fleet.watched.tick()
-            for outcome in came:
-                fleet_judging.judge(fleet, outcome)
+            if came and not (new and wanting):  # first let those that have nothing to do begin
+                fleet_judging.judge(fleet, came.popleft())
+
+
+def _refused(one: Planned, why: dict[str, AssayError]) -> Planned:
+    """Return a series, refused where its bars here and in the store cannot be told apart."""
+    return fleet_plan.refused(one.series, why[one.series.name]) if one.series.name in why else one
 
 
 def _task(fleet: Fleet, series: str, slots: int) -> Task:
-    return Task(series, str(fleet.home), fleet.holder.token, fleet_task.digest(fleet_judging.job_of(series)), slots)
+    asked, tables = fleet_task.digest(fleet_judging.job_of(series)), fleet.store.url if fleet.store else ""
+    return Task(series, str(fleet.home), fleet.holder.token, asked, slots, tables)
 
 
 def _said(said: "SimpleQueue[tuple[str, str, int]]") -> Iterator[tuple[str, str, int]]:
@@ -154,8 +177,10 @@ def _length(one: Planned) -> tuple[float, int]:
     return (float(one.bars) if one.cost.seconds is None else one.cost.seconds, one.bars)
 
 
-def _forget(plan: Iterable[Planned], begin: str | None) -> None:
-    """Remove the receipts of the stages from `begin` on, so that they are run anew, and are so after a kill too."""
+def _forget(plan: Iterable[Planned], begin: str | None, store: Store | None) -> None:
+    """Remove the receipts of the stages from `begin` on, so that they are run anew, and are so after a kill too; in the
+    store as well.
+    """
     names = [*(stage.name for stage in stages_of()), GATE]
     for one in plan if begin else ():
         if one.state == STALE:
@@ -163,6 +188,7 @@ def _forget(plan: Iterable[Planned], begin: str | None) -> None:
             with workspace.locked(target):
                 for name in names[names.index(str(begin)) :]:
                     target.receipt(name).unlink(missing_ok=True)
+            shared_fleet.forget(store, fleet_judging.job_of(one.series.name), names[names.index(str(begin)) :])
 
 
 def _counts(board: Board) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """`assay fleet import`: the bars of a fleet from the files that its configuration names, coarser ones from these."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +8,29 @@ from market import fleet_settings, settings, tables
 from market.errors import AssayError, UsageError
 from market.fleet_settings import Source
 from market.instruments import Series
-from pipeline import fleet_plan, imports, resampling, workspace
+from pipeline import fleet_plan, imports, resampling, shared_fleet, table_store, workspace
 from pipeline.imports import Declared, Wish
 from pipeline.screen import Screen
 
 IMPORTED, RESAMPLED, UNCHANGED, REFUSED, NO_SOURCE = "imported", "resampled", "unchanged", "refused", "no source"
 
 
-def bring(only: Iterable[str], screen: Screen) -> dict[str, Any]:
+def bring(only: Sequence[str], screen: Screen) -> dict[str, Any]:
     """Import what there are files of, resample the rest, and return what became of each series.
 
-    Bars that are stored already are left alone. A file that is refused says why and does not stop the others. Raises
-    UsageError where [sources] names nothing.
+    Bars that are stored already are left alone; shared ones are brought before, and sent after. A file that is refused
+    says why and does not stop the others. Raises UsageError where [sources] names nothing.
     """
     sources = fleet_settings.sources()
     if not sources:
         raise UsageError("config/fleet.toml names no [sources]: say there where the bars of each symbol come from.")
     chosen = fleet_plan.selected(fleet_settings.series(), [*only])
-    finest_first = sorted(chosen, key=lambda one: one.timeframe.minutes)
+    store = table_store.store()
+    apart = shared_fleet.settled(store, only)
+    finest_first = sorted((one for one in chosen if one.name not in apart), key=lambda one: one.timeframe.minutes)
     found = {one.name: _brought(one, sources, screen) for one in finest_first}
+    for name, error in (apart | shared_fleet.settled(store, only)).items():
+        found[name] = {"series": name, "state": REFUSED, "why": str(error), "exit_code": error.exit_code}
     return {"home": str(settings.home()), "series": [found[one.name] for one in chosen]}
 
 

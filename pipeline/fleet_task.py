@@ -1,6 +1,7 @@
 """What a worker does: the stages of one series, up to the verdict, which is whoever runs the fleet's to make.
 
-It needs the home, at the same path, and the same code and settings; it writes neither ledger nor registry.
+It needs the same code and settings, and the home, at the same path, or a home of its own and the store in which the
+fleet shares its tables; it writes neither ledger nor registry.
 """
 
 import os
@@ -11,11 +12,22 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from market import instruments, tables
+from market import instruments, settings, tables
 from market.errors import AssayError, UnavailableError
-from pipeline import fleet_lock, job, receipts, trial_records, workspace
+from pipeline import (
+    fleet_lock,
+    job,
+    receipts,
+    shared_fleet,
+    shared_stages,
+    shared_tables,
+    table_store,
+    trial_records,
+    workspace,
+)
 from pipeline.job import Job
 from pipeline.job_stages import stages_of
+from pipeline.table_store import Store
 from training.plan import Plan
 
 _ME = f"worker {os.getpid()} on {os.uname().nodename}"
@@ -26,7 +38,8 @@ _PROJECT = Path(__file__).parent.parent
 class Task(NamedTuple):
     """A series to train for the fleet that holds `home` under `token`; `asked` is `digest` of its job there.
 
-    `slots` series at most are trained beside each other on one machine, and share its cores.
+    `slots` series at most are trained beside each other on one machine, and share its cores. `tables` is where the
+    fleet shares its tables, "" where the home is shared.
     """
 
     series: str
@@ -34,6 +47,7 @@ class Task(NamedTuple):
     token: str
     asked: str
     slots: int
+    tables: str = ""
 
 
 class Outcome(NamedTuple):
@@ -84,13 +98,17 @@ def run(task: Task, tell: Callable[[str, str, int], None]) -> Outcome:
     stage = ""
     _forget_peak()
     try:
-        work = _prepared(task)
+        store = table_store.store() if task.tables else None
+        work = _prepared(task, store)
         with workspace.locked(work.workspace), trial_records.left_in(work.workspace.run):
+            if store is not None:
+                shared_tables.settle_all(store, work, held=True, sends=False)
+            shared = shared_stages.of(store, work, follows=True)
             for one in stages_of():
-                _require_fleet(task)
+                _require_fleet(task, store)
                 stage = one.name
                 tell(task.series, stage, os.getpid())
-                done = one.run(work, lambda *_: None)
+                done = shared.carried_out(one, _silent) if shared else one.run(work, _silent)
                 if done.why is not None:
                     seconds[stage], why[stage] = done.receipt.seconds, done.why
     except Exception as error:
@@ -109,21 +127,33 @@ def failed(series: str, stage: str, error: Exception) -> Outcome:
     return outcome._replace(error=told, exit_code=AssayError.exit_code, trace=trace)
 
 
-def _prepared(task: Task) -> Job:
-    """Return the job; raises UnavailableError where this process is not of the fleet that asks."""
-    _require_fleet(task)
+def _prepared(task: Task, store: Store | None) -> Job:
+    """Return the job, in a home of its own where there is a store; raises UnavailableError where this process is not of
+    the fleet that asks.
+    """
+    _require_fleet(task, store)
     series = instruments.series_named(task.series)
     work = job.prepare(series, workers=1)._replace(workspace=workspace.of(series, Path(task.home)))
     if digest(work) != task.asked:
         raise UnavailableError(f"{_ME} has other code, libraries or settings than the fleet: install the same there.")
+    if store is not None:
+        work = work._replace(workspace=workspace.of(series, settings.home()))
     made = Alone(*work)
     made.threads = max((os.cpu_count() or 1) // task.slots, 1)
     return made
 
 
-def _require_fleet(task: Task) -> None:
-    """Raise UnavailableError where the home is not one that the fleet of the task holds, or holds no longer."""
-    if not fleet_lock.sees(Path(task.home), task.token):
+def _silent(what: str, done: int, total: int) -> None:
+    """Report no progress: what is told of a worker is the stage that it is at."""
+
+
+def _require_fleet(task: Task, store: Store | None) -> None:
+    """Raise UnavailableError where the home, or the store, is not one that the fleet of the task holds any longer."""
+    if task.tables:
+        shared_fleet.require_same(store, task.tables, _ME)
+    if store is not None and not shared_fleet.sees(store, task.token):
+        raise UnavailableError(f"{_ME} does not find the fleet at {store.url}: it has ended, or was begun again.")
+    if store is None and not fleet_lock.sees(Path(task.home), task.token):
         raise UnavailableError(
             f"{_ME} does not see {task.home} as the fleet does: mount it there at the same path, or another fleet has "
             "begun since."

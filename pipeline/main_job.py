@@ -7,7 +7,18 @@ from typing import Any
 from market import instruments, settings, workers
 from market.errors import UnavailableError
 from market.instruments import Series
-from pipeline import answers, job, promoting, stages, verdict, workspace
+from pipeline import (
+    answers,
+    job,
+    promoting,
+    shared_fleet,
+    shared_stages,
+    shared_tables,
+    stages,
+    table_store,
+    verdict,
+    workspace,
+)
 from pipeline.job import Job
 from pipeline.job_stages import Stage, stages_of
 from pipeline.screen import Screen
@@ -33,6 +44,7 @@ def train(
     """
     series = instruments.series(symbol, timeframe)
     work = job.prepare(series, cut_off, recipe, workers, trials, minutes)
+    shared_fleet.settle(table_store.store(), series)
     if not series.simulated and not work.workspace.bars.exists() and series.symbol == _SIMULATED_SYMBOL:
         screen.say(
             f"No bars are imported for {series.name}: judging the built-in simulated market SIM_{series.name} instead. "
@@ -51,7 +63,7 @@ def run(work: Job, screen: Screen, paths: bool = False, **world: Any) -> dict[st
 
 
 def _run(work: Job, screen: Screen, asked: tuple[Stage, ...], world: Mapping[str, Any]) -> dict[str, Any]:
-    changed = False
+    changed, shared = False, shared_stages.of(table_store.store(), work)
     if work.series.simulated:
         with screen.stage("simulate"):
             done = stages.simulate(work, **world)
@@ -59,9 +71,12 @@ def _run(work: Job, screen: Screen, asked: tuple[Stage, ...], world: Mapping[str
         changed = done.why is not None
     for stage in asked:
         with screen.stage(stage.name) as report:
-            done = stage.run(work, report)
+            done = shared.carried_out(stage, report) if shared else stage.run(work, report)
         screen.finished(stage.name, stage.told.format(**_flat(done.receipt.facts)), done.why)
         changed = changed or done.why is not None
+    if shared:
+        shared_tables.settle(shared.store, work.workspace, shared_tables.EDGES, held=True)
+        shared.collect_trials()
     with screen.stage("gate") as report:
         card, why = verdict.judge(work, dict(screen.seconds), report)
     screen.finished("gate", "judged", why)

@@ -12,12 +12,12 @@ from backtest.excursions import excursions
 from backtest.rerun import case
 from market import durable, tables
 from market.errors import AssayError, DataError
-from pipeline import answers, doctor_drift, workspace
+from pipeline import answers, input_drift, run_tables, workspace
 from pipeline.workspace import Workspace
 from registry import champion
 from registry.card import Card
 from registry.report import NAME, page
-from registry.report.shown import Drift, Shown
+from registry.report.shown import Shown
 from training.ensemble import PROBABILITIES
 from training.reliability import reliability
 
@@ -59,7 +59,7 @@ def shown(target: Workspace, made: Card) -> Shown:
         had("trades", _trades, None),
         had("calibration", _calibration, None),
         had("frontier", _frontier, ()),
-        had("drift", _drift, {}),
+        had("drift", input_drift.of, {}),
         had("importance", _importance, {}),
         lacking,
     )
@@ -68,7 +68,7 @@ def shown(target: Workspace, made: Card) -> Shown:
 def _calibration(target: Workspace, made: Card) -> pd.DataFrame:
     """Return how often what was predicted out of fold with a probability happened."""
     predictions = tables.read_table(target.run / "predictions.parquet", tables.PREDICTIONS)
-    y = _of_run(target.labels, tables.LABELS, made.labels_sha256, ["y"])["y"].reindex(predictions.index)
+    y = run_tables.read(target.labels, tables.LABELS, made.labels_sha256, ["y"])["y"].reindex(predictions.index)
     known = y.notna().to_numpy()
     return reliability(y[known].to_numpy().astype(np.int64), predictions[list(PROBABILITIES)].to_numpy()[known])
 
@@ -79,7 +79,7 @@ def _equity(target: Workspace, _: Card) -> pd.Series:
 
 def _trades(target: Workspace, made: Card) -> pd.DataFrame:
     trades = tables.read_table(target.run / "trades.parquet", tables.TRADES)
-    bars = _of_run(target.bars, tables.BARS, made.bars_sha256, ["open", "high", "low", "spread"])
+    bars = run_tables.read(target.bars, tables.BARS, made.bars_sha256, ["open", "high", "low", "spread"])
     return excursions(trades, bars).assign(r=trades["r"].to_numpy())
 
 
@@ -87,7 +87,7 @@ def _frontier(target: Workspace, made: Card) -> list[Point]:
     if made.oos.get("trades") == 0:
         raise DataError("no trade was closed")
     bundle = champion.load_bundle(target.bundles / made.bundle_sha256[:16], made.bundle_sha256, made.run_id)
-    bars = _of_run(target.bars, tables.BARS, made.bars_sha256).loc[: pd.Timestamp(made.window["cut_off"])]
+    bars = run_tables.read(target.bars, tables.BARS, made.bars_sha256).loc[: pd.Timestamp(made.window["cut_off"])]
     score = tables.read_table(target.run / "score.parquet", tables.SCORE)
     given = case(bars, score, bundle.policy, bundle.exits, bundle.costs, bundle.risk, bundle.market)
     dead = (made.robustness.get("break_even") or {}).get("dead")
@@ -95,25 +95,6 @@ def _frontier(target: Workspace, made: Card) -> list[Point]:
     return frontier(given, sorted({1.0, *np.linspace(_CHEAPEST, last, _POINTS).round(2).tolist()}))
 
 
-def _drift(target: Workspace, made: Card) -> dict[str, Drift]:
-    X = _of_run(target.features, tables.FEATURES, made.features_sha256, [*made.features])
-    begin, end, start = (pd.Timestamp(made.window[name]) for name in ("oos_start", "cut_off", "history_start"))
-    X = X.loc[X.index > start]
-    window = doctor_drift.windows_before(pd.DatetimeIndex(X.index), begin, end)
-    found = {name: doctor_drift.shift(X[[name]], window) for name in made.features}
-    told = {name: Drift(one.judged, one.least, one.largest, one.windows) for name, one in found.items() if one}
-    if not told:
-        raise DataError(f"fewer than {doctor_drift.FEWEST} windows of the judged one's length came before it")
-    return told
-
-
 def _importance(target: Workspace, _: Card) -> dict[str, float]:
     path = target.run / "training.json"
     return workspace.read_json(path)["importance"] if path.exists() else {}
-
-
-def _of_run(path: Path, schema: tables.Schema, sha256: str, columns: list[str] | None = None) -> pd.DataFrame:
-    manifest = tables.read_manifest(path)
-    if manifest is None or manifest.sha256 != sha256:
-        raise DataError(f"the {path.parent.name} stored today are not those of the run")
-    return tables.read_table(path, schema, columns)

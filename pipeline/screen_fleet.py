@@ -7,6 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from registry.report import fleet_told
+from registry.report.fleet_told import number
+
 Told = Mapping[str, Any]
 
 _COLOURS = {
@@ -54,11 +57,12 @@ def stood(console: Console, answer: Told) -> None:
 
 
 def ran(console: Console, answer: Told) -> None:
-    """Print what a run came to: the series that failed with their reasons, and the report."""
+    """Print what a run came to: the series that failed with their reasons, and the report where there is a verdict."""
     for name, one in answer["series"].items():
         if one["state"] in ("failed", "missing"):
             console.print(f"{name}: {_coloured(one['state'])}: {escape(one['why'])}", soft_wrap=True)
-    reported(console, answer["report"])
+    if answer["report"] is not None:
+        reported(console, answer["report"])
     console.print(", ".join(f"{count} {name}" for name, count in answer["totals"].items()))
 
 
@@ -66,12 +70,17 @@ def reported(console: Console, answer: Told) -> None:
     """Print the verdicts, and what they are worth together."""
     table = _table("series", "verdict", "trades", "PF", "win", "Sharpe/trade", "drawdown", "looks", "failed benchmarks")
     for one in answer["verdicts"]:
-        figures = [_figure(one.get(name)) for name in ("profit_factor", "win_rate", "sharpe_per_trade", "max_drawdown")]
+        figures = [number(one.get(name)) for name in ("profit_factor", "win_rate", "sharpe_per_trade", "max_drawdown")]
         why = ", ".join(one.get("failed", [])) or one["why"][:_SHOWN_WHY]
         looks, trades = (str(one[name]) if one.get(name) is not None else "–" for name in ("looks", "trades"))
         table.add_row(one["series"], _coloured(one["status"]), trades, *figures, looks, escape(why))
     console.print(table)
-    for line in (_luck(answer["luck"]), _independence(answer["independence"]), _portfolio(answer["portfolio"])):
+    said = (
+        fleet_told.luck(answer["luck"]),
+        fleet_told.independence(answer["independence"]),
+        fleet_told.portfolio(answer["portfolio"]),
+    )
+    for line in said:
         console.print(escape(line), soft_wrap=True)
     _cost(console, answer["cost"])
 
@@ -86,44 +95,12 @@ def brought(console: Console, answer: Told) -> None:
     console.print(table)
 
 
-def _luck(told: Told) -> str:
-    said = f"Luck: {told['looks']} looks at judged windows, {told['ready']} READY. "
-    if told["unmeasured"]:
-        return (
-            said + f"Nobody has measured the gate's error rate for {len(told['unmeasured'])} of them: `assay placebo`."
-        )
-    return said + (
-        f"Expected false promotions by the gate's measured rate: {told['expected_false']:.2f}, at most "
-        f"{told['at_most_95']:.2f} at 95 %; the chance of one or more is at most {told['chance_of_one_at_most']:.0%}."
-    )
-
-
-def _independence(told: Told) -> str:
-    said = (
-        f"Independence: {told['models']} models are worth {told['effective']:g} independent ones (mean correlation of "
-        f"daily returns {told['mean_correlation']:+.3f} over {told['days']} days)."
-    )
-    alike = told["most_alike"][:1]
-    return said + "".join(f" Most alike: {a['first']} and {a['second']}, {a['correlation']:+.2f}." for a in alike)
-
-
-def _portfolio(told: Told) -> str:
-    if "why" in told:
-        return f"Portfolio: {told['why']}"
-    return (
-        f"Portfolio of {len(told['series'])} on one account, {told['first'][:10]} to {told['last'][:10]}: "
-        f"{told['trades']} trades, return {told['total_return']:+.1%}, drawdown {told['max_drawdown']:.1%}, profit "
-        f"factor {_figure(told['profit_factor'])}, daily Sharpe {_figure(told['daily_sharpe'])}."
-    )
-
-
 def _cost(console: Console, told: Told) -> None:
     table = _table("stage", "s", "median s", "most s", "slowest")
     for stage, one in told["stages"].items():
         table.add_row(stage, f"{one['seconds']:.1f}", f"{one['median']:.2f}", f"{one['most']:.1f}", one["slowest"])
     console.print(table)
-    share = f"{told['slowest_share']:.0%}" if told["slowest_share"] is not None else "–"
-    console.print(f"{told['seconds']:.0f} s of work; the slowest series is {told['slowest']}: {share} of it")
+    console.print(fleet_told.spent(told))
 
 
 def _table(*names: str) -> Table:
@@ -136,10 +113,6 @@ def _table(*names: str) -> Table:
 
 def _coloured(word: str) -> str:
     return f"[{_COLOURS[word]}]{word}[/]" if word in _COLOURS else escape(word)
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _seconds(value: float | None) -> str:

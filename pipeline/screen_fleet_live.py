@@ -1,7 +1,7 @@
-"""A fleet while it runs, on standard error: a live table of series and stages on a terminal, plain lines elsewhere."""
+"""A fleet while it runs, on standard error: one live table on a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,13 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-STAGES = ("enrich", "label", "causality", "train", "backtest", "gate")
-
-_COLOURS = {"judged": "green", "up to date": "dim", "failed": "red", "missing": "yellow", "working": "cyan"}
-_ENDED = ("up to date", "judged", "failed", "missing")
-_ROWS = 60
+from pipeline.fleet_board import ENDED, FAILED, JUDGED, JUDGING, MISSING, UP_TO_DATE, WAITING, WORKING
+from pipeline.fleet_plan import GATE
+from pipeline.job_stages import stages_of
 
 Series = Mapping[str, Mapping[str, Any]]
+
+_AT_WORK = (WORKING, JUDGING)
+_COLOURS = {"READY": "green", "FAILED": "red", FAILED: "red", WORKING: "cyan", JUDGING: "cyan"}
+_FRAME = 4  # lines: two of counts, two headings
+_LAST = 5  # verdicts that have room, however many are at work
 
 
 class Watched:
@@ -36,7 +39,7 @@ class Watched:
         if not self._console.is_terminal:
             yield
             return
-        with Live(self._table(), console=self._console, auto_refresh=False, transient=True) as self._live:
+        with Live(self._picture(), console=self._console, auto_refresh=False, transient=True) as self._live:
             yield
         self._live = None
 
@@ -46,57 +49,116 @@ class Watched:
         if self._live is not None:
             self.tick()
         elif line := _line(name, series[name]):
-            self._console.print(escape(f"{line}{_progress(series, time.monotonic() - self._began)}"), soft_wrap=True)
+            told = ", ".join([_ended(series), *_pace(series, time.monotonic() - self._began)])
+            self._console.print(escape(f"{line} ({told})"), soft_wrap=True)
 
     def tick(self) -> None:
         """Show how time goes by."""
         if self._live is not None:
-            self._live.update(self._table(), refresh=True)
+            self._live.update(self._picture(), refresh=True)
 
-    def _table(self) -> Group:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in ("series", "state", *STAGES, "verdict"):
-            table.add_column(name, no_wrap=True)
-        busy_first = sorted(self._series.items(), key=lambda one: one[1]["state"] not in ("working", "judging"))
-        for name, one in busy_first[:_ROWS]:
-            colour = _COLOURS.get(one["state"], "default")
-            table.add_row(name, f"[{colour}]{one['state']}[/]", *_cells(one), escape(one.get("verdict", "")))
-        return Group(table, Text(_progress(self._series, time.monotonic() - self._began).strip()))
+    def _picture(self) -> Group:
+        return picture(self._series, time.monotonic() - self._began, self._console.height)
+
+
+def picture(series: Series, spent: float, height: int) -> Group:
+    """Return what a terminal of so many lines shows after `spent` seconds: counts and pace, who is at work, what came
+    last.
+
+    However many series there are, it fits; whatever has no room is counted.
+    """
+    busy = [(name, one) for name, one in series.items() if one["state"] in _AT_WORK]
+    came = sorted(((n, one) for n, one in series.items() if one["state"] in (JUDGED, FAILED)), key=_when, reverse=True)
+    room = max(height - _FRAME, 2)
+    rows = max(room - min(len(came), _LAST), 1)
+    shown = busy if len(busy) <= rows else busy[: max(rows - 1, 0)]
+    left = len(busy) - len(shown)
+    lines = [_counts(series), ", ".join([_ended(series), *_pace(series, spent)])]
+    parts: list[Any] = [Text(line, no_wrap=True, overflow="ellipsis") for line in lines]
+    parts += [_at_work(shown)] if shown else []
+    parts += [Text(f"… and {left} more at work")] if left else []
+    last = came[: room - len(shown) - bool(left)]
+    return Group(*parts, *([_verdicts(last)] if last else []))
+
+
+def _at_work(busy: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    """Return who is at work at which stage, with the seconds of those behind it."""
+    stages = [*(stage.name for stage in stages_of()), GATE]
+    table = _table("at work", "", *stages)
+    for name, one in busy:
+        table.add_row(name, _coloured(one["state"]), *_cells(one, stages))
+    return table
+
+
+def _verdicts(last: Sequence[tuple[str, Mapping[str, Any]]]) -> Table:
+    """Return what came last, the newest first."""
+    table = _table("came last", "", "trades", "s", "")
+    for name, one in last:
+        trades = "" if one.get("trades") is None else f"{one['trades']}"
+        spent = sum(one.get("seconds", {}).values())
+        word = one["verdict"] if one["state"] == JUDGED else FAILED
+        told = "in production" if one.get("promoted") else "" if word == "FAILED" else one.get("why", "")
+        table.add_row(name, _coloured(word), trades, f"{spent:.0f}" if spent else "", escape(told))
+    return table
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in names:
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    return table
+
+
+def _cells(one: Mapping[str, Any], stages: Sequence[str]) -> list[str]:
+    """Return a cell for each stage: seconds where it is done, a sign where it is at work."""
+    done, at = one.get("seconds", {}), one.get("stage", "")
+    return ["[cyan]…[/]" if name == at else f"{done[name]:.1f}" if name in done else "" for name in stages]
 
 
 def _line(name: str, one: Mapping[str, Any]) -> str:
     """Return what is said of a change where there is no terminal, "" for what is not worth a line."""
-    if one["state"] == "judged":
+    if one["state"] == JUDGED:
         spent = sum(one.get("seconds", {}).values())
         return f"{name}: {one['verdict']}, {one.get('trades')} trades, {spent:.0f} s of work"
-    if one["state"] in ("failed", "missing"):
+    if one["state"] in (FAILED, MISSING):
         return f"{name}: {one['state']}: {one['why']}"
-    if one["state"] == "working":
+    if one["state"] == WORKING:
         return f"{name}: {one.get('stage') or 'begun'}"
     return ""
 
 
-def _progress(series: Series, spent: float) -> str:
-    """Return how many have ended, how many an hour, and when the rest will have."""
-    done = sum(one["state"] in _ENDED for one in series.values())
-    judged = sum(one["state"] == "judged" for one in series.values())
-    told = f" ({done} of {len(series)}"
-    if judged:
-        rest = [one.get("expected") for one in series.values() if one["state"] not in _ENDED]
-        trained = sum(one.get("expected") or 0.0 for one in series.values() if one["state"] == "judged")
-        told += f", {3600 * judged / max(spent, 1e-9):.0f} an hour"
-        if trained and None not in rest:
-            told += f", {_time(spent * sum(one or 0.0 for one in rest) / trained)} left"
-        elif rest:
-            told += f", {_time(spent * len(rest) / judged)} left"
-    return told + ")"
+def _counts(series: Series) -> str:
+    """Return how many are in each state, those that were judged by their verdicts."""
+    states = [one["verdict"] if one["state"] == JUDGED else one["state"] for one in series.values()]
+    order = (WORKING, JUDGING, WAITING, "READY", "FAILED", FAILED, UP_TO_DATE, MISSING)
+    return ", ".join(f"{states.count(state)} {state}" for state in order if state in states)
 
 
-def _cells(one: Mapping[str, Any]) -> list[str]:
-    """Return a cell for each stage: seconds where it is done, a sign where it is at work."""
-    done = one.get("seconds", {})
-    at = one.get("stage", "") if one["state"] in ("working", "judging") else ""
-    return ["[cyan]…[/]" if name == at else f"{done[name]:.1f}" if name in done else "" for name in STAGES]
+def _ended(series: Series) -> str:
+    return f"{sum(one['state'] in ENDED for one in series.values())} of {len(series)}"
+
+
+def _pace(series: Series, spent: float) -> list[str]:
+    """Return how many verdicts an hour, and when the rest will have come; nothing before the first."""
+    judged = [one for one in series.values() if one["state"] == JUDGED]
+    rest = [one.get("expected") for one in series.values() if one["state"] not in ENDED]
+    if not judged:
+        return []
+    told = [f"{3600 * len(judged) / max(spent, 1e-9):.0f} an hour"]
+    trained = sum(one.get("expected") or 0.0 for one in judged)
+    if rest and trained and None not in rest:
+        told.append(f"{_time(spent * sum(one or 0.0 for one in rest) / trained)} left")
+    elif rest:
+        told.append(f"{_time(spent * len(rest) / len(judged))} left")
+    return told
+
+
+def _when(one: tuple[str, Mapping[str, Any]]) -> str:
+    return str(one[1].get("at", ""))
+
+
+def _coloured(word: str) -> str:
+    return f"[{_COLOURS[word]}]{word}[/]" if word in _COLOURS else escape(word)
 
 
 def _time(seconds: float) -> str:

@@ -53,9 +53,14 @@ def left_in(run: Path) -> Iterator[None]:
         _left_in.reset(token)
 
 
+def folder_left(job: Job) -> Path:
+    """Return where trials are left for the ledger."""
+    return job.workspace.run / _LEFT
+
+
 def deliver(job: Job) -> int:
     """Write the trials that another process has left into the ledger; return how many were new."""
-    left, series = job.workspace.run / _LEFT, job.series.name
+    left, series = folder_left(job), job.series.name
     if not left.exists():
         return 0
     daily = kept.matrix(left, series)
@@ -81,6 +86,16 @@ def settle(job: Job, folder: Path) -> int:
     begun = read_json(folder / _ASKED)
     left = journals.left(folder, begun["key"])
     return _write(job, [(_tuned(job, one, begun["asked"]), one.daily) for one in left])
+
+
+def outlived(job: Job, folder: Path) -> str | None:
+    """Return why no training can go on from what was kept in `folder` (one phrase), None where one may."""
+    if not (folder / _ASKED).exists():
+        return None
+    begun = read_json(folder / _ASKED)["asked"]
+    if begun["bars_sha256"] != inputs(job, "bars")["bars"]:
+        return "its bars have changed"
+    return "its code has changed" if begun["model"] != receipts.code_sha256("training.crossval") else None
 
 
 def _asked(job: Job) -> dict[str, str]:

@@ -22,8 +22,8 @@ from market.spreads import Spreads
 from market.tables import Manifest
 from market.tally import Tally
 from market.versions import Version
+from pipeline import bar_history, workspace
 from pipeline import validation_report as report
-from pipeline import workspace
 from pipeline.validation_report import Seen
 from pipeline.workspace import Workspace
 
@@ -42,12 +42,13 @@ def validate(symbol: str, timeframe: str, as_of: dt.datetime | None = None) -> d
 
     `as_of`: the bars as they were stored at that instant (naive: UTC). Shares are of the bars expected in trading
     hours, holidays left out; stamps are UTC. Raises UnavailableError where no bars are stored, DataError where they
-    were changed since or were not yet stored.
+    were changed since, were not yet stored, or were pruned.
     """
     target = workspace.of(instruments.series(symbol, timeframe))
     workspace.require_bars(target)
     manifest = tables.verified(target.bars, tables.BARS)
     when = None if as_of is None else instant(as_of)
+    bar_history.require_kept(target.bars, when)
     instrument = instruments.instrument(target.series.symbol)
     declared = _declared(manifest)
     watched = _watched(target, instrument, declared, when)

@@ -7,7 +7,7 @@ known good, of each series' last card, and the newest finished ones. The ledger 
 import datetime as dt
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,11 +42,11 @@ class Pruned(NamedTuple):
     kept: int
 
 
-def prune(home: Path, keep: int = KEPT, yes: bool = False) -> Pruned:
+def prune(home: Path, keep: int = KEPT, yes: bool = False, only: Container[str] | None = None) -> Pruned:
     """Return what nobody needs with `keep` newest finished runs a series, and delete it for good if `yes`.
 
-    Raises UsageError for an MLflow server, whose runs are deleted where its database is. A kill leaves a run whose
-    files are gone in part, which the next call deletes.
+    `only` are the series that are looked at, None: all. Raises UsageError for an MLflow server, whose runs are deleted
+    where its database is. A kill leaves a run whose files are gone in part, which the next call deletes.
     """
     address = addresses.of(home)
     if address.is_server:
@@ -54,15 +54,40 @@ def prune(home: Path, keep: int = KEPT, yes: bool = False) -> Pruned:
     if address.database is not None and not address.database.exists():
         return Pruned(str(home), yes, [], 0)
     with history.held(home), tracking.opened(home) as client:
-        doomed, kept = _judged(client, home, keep)
+        doomed, kept = _judged(client, home, keep, only)
         for one in doomed if yes else []:
             _delete(client, home, one)
     return Pruned(str(home), yes, doomed, kept)
 
 
-def _judged(client: "MlflowClient", home: Path, keep: int) -> tuple[list[Doomed], int]:
+def referred(home: Path, only: Iterable[str]) -> dict[str, set[str]]:
+    """Return by series the digests of bundles that a card, a run, a version or a record names, past ones too."""
+    found = {series: {*_told(home, series)} for series in only}
+    address = addresses.of(home)
+    if found and (address.database is None or address.database.exists()):
+        with tracking.opened(home) as client:
+            for series, digests in found.items():
+                digests.update(run.data.tags.get(tracking.DIGEST, "") for run in tracking.every_run(client, series))
+                known = client.search_model_versions(f"name='{series}'")
+                digests.update(version.tags.get(tracking.DIGEST, "") for version in known)
+    return found
+
+
+def _told(home: Path, series: str) -> Iterator[str]:
+    """Yield every digest of a bundle that is told on the disk."""
+    run = home / "runs" / series
+    yield from _named(_json(run / "training.json"), "bundle")
+    for value in (*_standing(home, series), *map(_json, (run / "cards").glob("*.json"))):
+        yield from _named(value, tracking.DIGEST)
+    for path in (home / "promotions").glob("*.json"):
+        kept = _json(path)
+        yield from _named(kept, tracking.DIGEST) if kept.get("series") == series else ()
+
+
+def _judged(client: "MlflowClient", home: Path, keep: int, only: Container[str] | None) -> tuple[list[Doomed], int]:
     doomed, kept = list[Doomed](), 0
-    for series in sorted(path.name for path in (home / "runs").glob("*") if path.is_dir()):
+    every = sorted(path.name for path in (home / "runs").glob("*") if path.is_dir())
+    for series in every if only is None else [one for one in every if one in only]:
         found = tracking.every_run(client, series)
         needed = _needed(client, home, series) | _newest(found, keep)
         going = [run for run in found if run.info.run_id not in needed and run.info.status != _RUNNING]

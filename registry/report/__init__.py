@@ -1,3 +1,3 @@
-"""The model card as one HTML file that needs nothing else: for the phone, for print, and beside the run in MLflow."""
+"""The model card, and the report on a fleet, as HTML files that need nothing else: for phone, desk and print."""
 
 NAME = "report.html"

@@ -1,6 +1,6 @@
 """The features of a model: how far each has drifted, and what each means."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -19,7 +19,7 @@ def drift(shown: Shown) -> Markup:
     if not shown.drift:
         return note(f"Not measured: {shown.why_not('drift')}.")
     ordered = sorted(shown.drift.items(), key=lambda item: (-item[1].judged, item[0]))
-    further = [name for name, one in ordered if one.judged > one.largest and one.judged >= _MODERATE]
+    further = news(shown.drift)
     windows = ordered[0][1].windows
     said = (
         f"{len(further)} of {len(ordered)} features lie further off in the judged window than in any of the {windows} "
@@ -27,7 +27,7 @@ def drift(shown: Shown) -> Markup:
     )
     drawn = figure(
         "Stability index of the judged window against all before",
-        _ranges(ordered[:_DRAWN]),
+        ranges(ordered[:_DRAWN]),
         "The line is how far the windows before it strayed from each other; a dot beyond it is news. 0 is alike; the "
         "scale is that of square roots.",
     )
@@ -36,15 +36,13 @@ def drift(shown: Shown) -> Markup:
     return joined([tag("p", said), drawn, folded(f"All {len(ordered)} features", table(head, rows))])
 
 
-def catalogue(card: Card) -> Markup:
-    """Return what each feature of the model means, by group, those that move it most first."""
-    weights = card.selection.get("features", {})
-    ordered = sorted(card.features, key=lambda name: (-weights.get(name, {}).get("shap", 0.0), name))
-    rows = [joined([tag("dt", tag("code", name)), tag("dd", *_described(name))]) for name in ordered]
-    return tag("dl", *rows, class_="catalogue")
+def news(drift: Mapping[str, Drift]) -> list[str]:
+    """Return the features that lie further off in the judged window than in any before, and by 0.1 or more."""
+    return [name for name, one in drift.items() if one.judged > one.largest and one.judged >= _MODERATE]
 
 
-def _ranges(rows: Sequence[tuple[str, Drift]]) -> Markup:
+def ranges(rows: Sequence[tuple[str, Drift]]) -> Markup:
+    """Return for each name a line over the drift of the windows before, and a dot for that of the judged one."""
     top = max(max(one.judged, one.largest) for _, one in rows) or 1.0
     made = []
     for name, one in rows:
@@ -63,6 +61,14 @@ def _ranges(rows: Sequence[tuple[str, Drift]]) -> Markup:
         )
         made.append(tag("div", tag("code", name), picture, tag("span", f"{one.judged:.2f}"), class_="row"))
     return tag("div", *made, class_="rows")
+
+
+def catalogue(card: Card) -> Markup:
+    """Return what each feature of the model means, by group, those that move it most first."""
+    weights = card.selection.get("features", {})
+    ordered = sorted(card.features, key=lambda name: (-weights.get(name, {}).get("shap", 0.0), name))
+    rows = [joined([tag("dt", tag("code", name)), tag("dd", *_described(name))]) for name in ordered]
+    return tag("dl", *rows, class_="catalogue")
 
 
 def _described(column: str) -> tuple[object, ...]:

@@ -41,6 +41,17 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], words: Seque
     return tag("div", tag("table", tag("thead", heading), tag("tbody", *body)), class_="scroll", tabindex="0")
 
 
+def grid(told: str, head: Sequence[object], rows: Iterable[tuple[Markup, Sequence[Markup]]], kind: str) -> Markup:
+    """Return a table that scrolls as `table` does, of cells (`td`) made before; each row begins with its own heading.
+
+    `told` says in words what it shows.
+    """
+    heading = tag("tr", *(tag("th", cell, scope="col") for cell in head))
+    body = [tag("tr", first, *cells) for first, cells in rows]
+    made = tag("table", tag("thead", heading), tag("tbody", *body), aria_label=told, class_=kind)
+    return tag("div", made, class_="scroll", tabindex="0", role="region", aria_label=told)
+
+
 def listed(lines: Iterable[object], ordered: bool = False) -> Markup:
     """Return a list."""
     return tag("ol" if ordered else "ul", *(tag("li", line) for line in lines))

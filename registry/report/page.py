@@ -1,15 +1,22 @@
-"""The whole report: its frame, its style, its sections in the order in which one reads."""
-
-from pathlib import Path
+"""The whole report: its sections in the order in which one reads."""
 
 from markupsafe import Markup
 
 from registry.card import Card
-from registry.report import evidence, features, gate, headline, paths, performance, provenance, validation, verdicts
-from registry.report.markup import NOTHING, joined, section, tag
+from registry.report import (
+    evidence,
+    features,
+    frame,
+    gate,
+    headline,
+    paths,
+    performance,
+    provenance,
+    validation,
+    verdicts,
+)
+from registry.report.markup import NOTHING, section, tag
 from registry.report.shown import Shown
-
-_STYLE = Path(__file__).with_name("style.css")
 
 
 def to_html(card: Card, shown: Shown) -> str:
@@ -35,23 +42,8 @@ def to_html(card: Card, shown: Shown) -> str:
     top = tag("section", headline.numbers(card), headline.honesty(card), id="headline")
     body = [section(*one) for one in sections]
     main = tag("main", headline.masthead(card), top, *body, _foot(card))
-    return f"<!doctype html>\n{tag('html', _head(card), tag('body', headline.band(card), main), lang='en')}\n"
-
-
-def _head(card: Card) -> Markup:
-    style = Markup(_STYLE.read_text(encoding="utf-8"))  # our own file: nothing of a card is in it
     simulated = "SIMULATED " if card.simulated else ""
-    return joined(
-        [
-            Markup('<head><meta charset="utf-8">'),
-            Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-            Markup('<meta name="color-scheme" content="light dark">'),
-            Markup('<link rel="icon" href="data:,">'),
-            tag("title", f"{simulated}{card.series} {card.status}"),
-            tag("style", style),
-            Markup("</head>"),
-        ]
-    )
+    return frame.document(f"{simulated}{card.series} {card.status}", headline.band(card), main)
 
 
 def _foot(card: Card) -> Markup:

@@ -9,10 +9,9 @@ from markupsafe import Markup
 from backtest import metrics
 from registry.card import Card
 from registry.figures import FIGURES, FORECASTS, GROUPED
-from registry.report import svg
+from registry.report import account, svg
 from registry.report.markup import NOTHING, figure, folded, joined, note, table, tag
 from registry.report.shown import Shown
-from registry.shortfall import percent
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NO_TRADE = "No trade was closed in the judged window."
@@ -26,7 +25,8 @@ def equity(card: Card, shown: Shown) -> Markup:
     elif card.oos.get("trades") == 0 or shown.equity.nunique() < 2:
         drawn = note(_NO_TRADE)
     else:
-        drawn = _equity(card, shown.equity)
+        bound = next((gate.wanted for gate in card.gates if gate.name == "max_drawdown"), None)
+        drawn = account.drawn(shown.equity, bound)
     return joined([drawn, folded("Every figure of the judged window", _figures(card)), _groups(card)])
 
 
@@ -64,41 +64,6 @@ def excursions(shown: Shown) -> Markup:
     told = table(("", "Against, median", "9 in 10", "With, median", "9 in 10"), _went(found, won))
     seen = figure("Where each trade had been before it ended", joined([key, drawn]))
     return tag("div", seen, tag("div", tag("h3", "In R"), told), class_="two")
-
-
-def _equity(card: Card, values: pd.Series) -> Markup:
-    account = values.to_numpy(np.float64)
-    fall = account / np.maximum.accumulate(account) - 1.0
-    stamps = pd.DatetimeIndex(values.index)
-    x, days = svg.times(stamps), svg.days_of(stamps)
-    above = svg.numbers(account.min(), account.max() + 0.04 * (account.max() - account.min()), "{:,.0f}".format)
-    kept = svg.thinned(account)
-    upper = svg.plot(
-        f"Equity from {account[0]:,.0f} to {account[-1]:,.0f}", x, above,
-        svg.area(x, above, days[kept].tolist(), account[kept].tolist(), above.low, "gold"),
-        svg.level(above, float(account[0]), kind="rule faint"),
-        svg.line(x, above, days[kept].tolist(), account[kept].tolist(), "gold"),
-        height=260, y_title="USD", left=svg.margin(above),
-    )  # fmt: skip
-    lower = _fall(card, fall, x, days, svg.margin(above))
-    return joined([figure("Equity, marked at each close", upper), figure("Fall from its highest value before", lower)])
-
-
-def _fall(card: Card, fall: np.ndarray, x: svg.Axis, days: np.ndarray, left: float) -> Markup:
-    bound = next((gate.wanted for gate in card.gates if gate.name == "max_drawdown"), None)
-    y = svg.numbers(
-        min(float(fall.min()), -(bound or 0.0)) * 1.12, 0.0, lambda value: percent(value, 0 if value == 0 else 1), 4
-    )
-    kept = svg.thinned(fall)
-    marks = [
-        svg.area(x, y, days[kept].tolist(), fall[kept].tolist(), 0.0, "bad"),
-        svg.line(x, y, days[kept].tolist(), fall[kept].tolist(), "bad"),
-    ]
-    if bound is not None:
-        marks.append(svg.level(y, -bound, f"bound {percent(bound)}", "rule dashed"))
-    return svg.plot(
-        f"Largest fall {percent(-float(fall.min()), 1)}", x, y, *marks, height=130, left=max(left, svg.margin(y))
-    )
 
 
 def _figures(card: Card) -> Markup:

@@ -328,7 +328,7 @@ def test_too_few_rows_in_the_first_of_ten_folds_are_counted(assay, hours):
     hours.to_csv(file, index=False)
     assert assay("import", str(file), *IMPORT.replace("15T", "1H").split()).code == 0
     ended = assay("train", "XAUUSD", "1H", "--workers", "1")
-    check_refused(ended, 4, r"Too few bars for 10 folds. Of the first fold: it has \d+ usable training rows.*wanted 300")
+    check_refused(ended, 4, r"Too few bars for 10 folds\. Of the first fold: it has \d+ usable training rows.*wanted 3")
     assert assay.files("*card*") == assay.files("mlflow.db") == assay.files("ledger.jsonl") == []
 
 

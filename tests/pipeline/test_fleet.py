@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from pipeline import answers, fleet_lock, fleet_portfolio, workspace
 from registry import ledger
 from tests.pipeline import fleets
 from tests.pipeline.conftest import CommandLine
+from tests.pipeline.test_fleet_page import cells
 from tests.processes import alive, end_within
 
 GOLD, SILVER, EURO = fleets.SERIES
@@ -208,6 +210,35 @@ def test_the_report_is_made_again_from_the_disk(ran):
     assert "independent ones" in table
 
 
+def test_the_report_is_a_page_too(ran, tmp_path):
+    made, _, answer, _ = ran
+    ended = made("fleet", "report", "--html", "--json")
+    assert ended.code == 0, ended.err
+    told = json.loads(ended.out)
+    page = Path(told.pop("page"))
+    assert (page, told) == (made.home / "fleet" / "report.html", answer["report"])
+    shown = cells(page.read_text(encoding="utf-8"))
+    words = [answer["series"][name]["verdict"] for name in (GOLD, SILVER)]
+    assert [shown[name].split()[0] for name in fleets.SERIES] == [*words, "error"]
+    assert shown["GBPUSD_1H"] == "missing"
+    elsewhere = tmp_path / "new" / "page.html"
+    assert made("fleet", "report", "--html", "--only", GOLD, "--to", str(elsewhere)).out == f"{elsewhere}\n"
+    assert [*cells(elsewhere.read_text(encoding="utf-8"))] == [GOLD]
+    assert [path.name for path in elsewhere.parent.iterdir()] == ["page.html"]
+
+
+def test_bars_that_cannot_be_used_are_refused_and_not_failed(ran, tmp_path):
+    made = fleets.copied(ran[0], tmp_path / "copy")
+    with (made.home / "bars" / f"{EURO}.parquet").open("ab") as bars:
+        bars.write(b"x")
+    ended = made("fleet", "run", "--only", EURO, "--json")
+    told = json.loads(ended.out)
+    assert (ended.code, told["report"], told["series"][EURO]["state"]) == (4, None, "failed")
+    assert "was changed after it was imported" in made("fleet", "run", "--only", EURO).out
+    report = json.loads(made("fleet", "report", "--json").out)
+    assert {one["series"]: one["status"] for one in report["verdicts"]}[EURO] == "refused"
+
+
 def test_the_correlation_of_models_is_that_of_their_daily_returns(ran):
     made, _, answer, _ = ran
     daily = []
@@ -231,6 +262,12 @@ def test_an_account_with_one_model_earns_what_the_model_was_judged_by(ran, monke
     assert told["trades"] == card.oos["trades"] > 20
     for name in ("profit_factor", "win_rate", "total_return", "max_drawdown"):
         assert told[name] == pytest.approx(card.oos[name], rel=1e-12)
+    drawn = told["equity"]["value"]
+    assert len(drawn) == len(told["equity"]["ts"]) <= 600
+    assert (told["equity"]["ts"][0], told["equity"]["ts"][-1]) == (told["first"], told["last"])
+    assert drawn[-1] / drawn[0] - 1.0 == pytest.approx(card.oos["total_return"], abs=1e-6)
+    falls = [1.0 - value / max(drawn[: at + 1]) for at, value in enumerate(drawn)]
+    assert max(falls) == pytest.approx(card.oos["max_drawdown"], abs=1e-6)
 
 
 def test_nothing_to_run_is_said(tmp_path):

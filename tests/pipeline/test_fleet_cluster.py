@@ -1,12 +1,19 @@
-"""The fleet on a cluster that is not its own: scheduler and worker as processes, by TLS on loopback."""
+"""The fleet on a cluster that is not its own: scheduler and workers as processes, by TLS on loopback; its registry in
+PostgreSQL where that is installed.
+"""
 
+import contextlib
 import datetime as dt
 import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from cryptography import x509
@@ -16,9 +23,10 @@ from cryptography.x509.oid import NameOID
 
 from market import instruments
 from pipeline import fleet_task, job, trial_records
-from registry import ledger
+from registry import address, ledger
 from tests.pipeline import fleets
 from tests.pipeline.conftest import CommandLine
+from tests.registry.places import PASSWORD, Place, postgresql
 
 GOLD = fleets.SERIES[0]
 
@@ -39,42 +47,164 @@ def certified(folder: Path) -> dict[str, Path]:
 
 
 class Cluster:
-    """A scheduler and a worker, each a process of its own."""
+    """A scheduler and workers, each a process of its own."""
 
-    def __init__(self, folder: Path, files: dict[str, Path], environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, files: dict[str, Path], environment: dict[str, str], workers: int = 1) -> None:
         self.folder, self.environment = folder, os.environ | environment
-        words = f"--tls-ca-file {files['authority']} --tls-cert {files['certificate']} --tls-key {files['key']}".split()
-        found = folder / "scheduler.json"
-        self.scheduler = self._started(
-            [
-                "scheduler",
-                "--host",
-                "tls://127.0.0.1",
-                "--port",
-                "0",
-                "--no-dashboard",
-                *words,
-                "--scheduler-file",
-                str(found),
-            ]
-        )
+        names = {"authority": "--tls-ca-file", "certificate": "--tls-cert", "key": "--tls-key"}
+        tls = [word for name, option in names.items() for word in (option, str(files[name]))]
+        found, here = folder / "scheduler.json", ["--host", "tls://127.0.0.1", "--no-dashboard"]
+        self.scheduler = self._started("scheduler", "--port", "0", "--scheduler-file", str(found), *here, *tls)
         while not found.exists() or not found.read_text().strip():
             assert self.scheduler.poll() is None, (folder / "scheduler.log").read_text()
+            time.sleep(0.02)
         self.address = json.loads(found.read_text())["address"]
-        limits = ["--nthreads", "1", "--memory-limit", "0", "--resources", "memory=4e9", "--no-dashboard"]
-        self.worker = self._started(
-            ["worker", self.address, *limits, "--local-directory", str(folder), "--host", "tls://127.0.0.1", *words]
-        )
+        limits = ["--nthreads", "1", "--memory-limit", "0", "--resources", "memory=4e9", "--no-nanny"]
+        words = ["worker", self.address, *limits, "--local-directory", str(folder), *here, *tls]
+        self.workers = [self._started(*words) for _ in range(workers)]
 
-    def _started(self, words: list[str]) -> subprocess.Popen:
-        log = (self.folder / f"{words[0]}.log").open("w")
-        command = [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:]]
+    def _started(self, name: str, *words: str) -> subprocess.Popen:
+        log = (self.folder / f"{name}.log").open("a")
+        command = [sys.executable, "-m", f"distributed.cli.dask_{name}", *words]
         return subprocess.Popen(command, stdout=log, stderr=log, env=self.environment, cwd=fleets.PROJECT)
 
+    @contextlib.contextmanager
+    def killing_at(self, made: CommandLine, stage: str) -> Iterator[None]:
+        """Kill the worker that is at work on gold as soon as it is at `stage`, if that is within the block."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while (at := board_of(made).get(GOLD, {})).get("stage") != stage and not over.is_set():
+                time.sleep(0.02)
+            for one in self.workers:
+                if one.pid == at.get("process"):
+                    one.kill()
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watching.join()
+
     def stop(self) -> None:
-        for process in (self.worker, self.scheduler):
+        for process in (*self.workers, self.scheduler):
             process.kill()
             process.wait()
+
+
+def board_of(made: CommandLine) -> dict[str, dict]:
+    path = made.home / "fleet" / "board.json"
+    return json.loads(path.read_text())["series"] if path.exists() else {}
+
+
+def certify(made: CommandLine, folder: Path) -> dict[str, Path]:
+    """Let the settings of the fleet name certificates made for it, and return their files."""
+    files = certified(folder)
+    for name, path in files.items():
+        made.replace("fleet", f'{name} = ""', f'{name} = "{path}"')
+    return files
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    """Yield the address of an empty PostgreSQL database, "" where PostgreSQL is not installed."""
+    with contextlib.ExitStack() as stack:
+        try:
+            address = stack.enter_context(postgresql())
+        except pytest.skip.Exception:
+            address = ""
+        yield address
+
+
+class Team(NamedTuple):
+    """A home, the cluster that trains it, and how its fleet came out when a worker was killed within it."""
+
+    made: CommandLine
+    cluster: Cluster
+    killed: int
+    told: dict
+
+    def run(self, *words: str) -> dict:
+        """Run the fleet of the home on the cluster and return what became of gold."""
+        words = ("fleet", "run", "--only", GOLD, "--scheduler", self.cluster.address, "--json", *words)
+        ended = self.made(*words, PGPASSWORD=PASSWORD)
+        assert ended.code == 0, ended.err
+        return json.loads(ended.out)["series"][GOLD]
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory: pytest.TempPathFactory, database: str) -> Iterator[Team]:
+    """Train gold, tuned and with paths, by a cluster whose first worker is killed; only this process knows the password
+    of the registry.
+    """
+    folder = tmp_path_factory.mktemp("team")
+    made = fleets.with_bars(folder / "made", (GOLD,))
+    made.replace("tuning", "trials = 0 ", "trials = 1 ")
+    for old, new in (
+        ("always = false", "always = true"),
+        ("groups = 6", "groups = 3"),
+        ("held_out = 2", "held_out = 1"),
+    ):
+        made.replace("combinatorial", old, new)
+    if database:
+        Place(database, str(folder / "artifacts"), {}).settings(made.config)
+    cluster = Cluster(folder, certify(made, folder), made.environment, workers=2)
+    try:
+        with cluster.killing_at(made, "train"):
+            told = Team(made, cluster, 0, {}).run()
+        killed = [one.pid for one in cluster.workers if one.poll() == -signal.SIGKILL]
+        yield Team(made, cluster, *killed, told)
+    finally:
+        cluster.stop()
+
+
+def test_a_cluster_by_tls_trains_though_a_worker_is_killed(team: Team) -> None:
+    assert team.cluster.address.startswith("tls://127.0.0.1:")
+    assert team.told["state"] == "judged"
+    (other,) = (one.pid for one in team.cluster.workers if one.pid != team.killed)
+    assert team.told["process"] == other
+    assert set(team.told["seconds"]) >= {"train", "backtest", "paths", "gate"}
+
+
+def test_the_registry_of_a_fleet_may_be_postgresql_and_its_parent_alone_writes_there(team: Team, database: str) -> None:
+    if not database:
+        pytest.skip("PostgreSQL is not installed, so a fleet with its registry there was not tested")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (team.made.environment | {"PGPASSWORD": PASSWORD}).items():
+            patch.setenv(name, value)
+        with address.reading(address.of(team.made.home)) as ask:
+            runs = ask("SELECT run_uuid, status FROM runs")
+            writers = ask("SELECT value FROM tags WHERE key = 'writer'")
+    assert runs == [(team.told["run_id"], "FINISHED")]
+    assert str(os.getpid()) in writers[0][0]
+    assert not (team.made.home / "mlflow.db").exists()
+    assert list(Path(team.made.folder.parent / "artifacts").rglob("card.json"))
+
+
+def test_trials_of_tuning_come_home_once_though_two_workers_tried_them(team: Team) -> None:
+    entries = [one for one in ledger.read(team.made.home).entries if one.kind == "trial"]
+    tuned = [one for one in entries if one.member == "logistic"]
+    assert sorted(one.part for one in tuned) == ["final model", "fold 1", "fold 2"]
+    assert all(one.daily_sha256 for one in tuned)
+    assert [one.part for one in entries if one not in tuned] == ["run"]
+    assert not (team.made.home / "runs" / GOLD / "trials_left").exists()
+
+
+def test_a_second_run_does_nothing_and_paths_alone_are_made_anew_when_asked_for(team: Team) -> None:
+    def clock() -> dict[str, int]:
+        return {name: at for name, at in team.made.clock().items() if not name.startswith("fleet/")}
+
+    card = json.loads((team.made.home / "runs" / GOLD / "card.json").read_text())
+    assert len(card["paths"]["paths"]) == 1 and card["paths"]["tuned"]
+    before = clock()
+    assert team.run()["state"] == "up to date"
+    assert clock() == before
+    assert team.run("--from", "paths")["state"] == "judged"
+    anew = {name for name, at in clock().items() if before.get(name) != at}
+    of_stages = {name.split("/")[-1].partition(".")[0] for name in anew if name.endswith(".receipt.json")}
+    assert of_stages == {"paths", "gate"}
 
 
 @pytest.fixture(scope="module")
@@ -85,35 +215,26 @@ def trained(tmp_path_factory) -> CommandLine:
     return made
 
 
-@pytest.fixture
-def cluster(trained, tmp_path):
-    files = certified(tmp_path)
-    for name, path in files.items():
-        trained.replace("fleet", f'{name} = ""', f'{name} = "{path}"')
-    made = Cluster(tmp_path, files, trained.environment)
-    yield made
-    made.stop()
-    shutil.copy(fleets.PROJECT / "config" / "fleet.toml", trained.config)
-
-
 @pytest.mark.long
-def test_the_same_fleet_is_trained_on_a_cluster_by_tls(trained, cluster):
+def test_the_same_fleet_is_trained_on_a_cluster_by_tls_to_the_same_bytes(trained, tmp_path):
     before = fleets.bytes_of(trained, GOLD)
-    ended = trained("fleet", "run", "--only", GOLD, "--from", "train", "--scheduler", cluster.address, "--json")
-    assert ended.code == 0, ended.err
-    told = json.loads(ended.out)["series"][GOLD]
-    assert cluster.address.startswith("tls://127.0.0.1:")
-    assert told["state"] == "judged"
-    assert told["process"] not in (os.getpid(), cluster.scheduler.pid)
-    assert fleets.bytes_of(trained, GOLD) == before
+    cluster = Cluster(tmp_path, certify(trained, tmp_path), trained.environment)
+    try:
+        ended = trained("fleet", "run", "--only", GOLD, "--from", "train", "--scheduler", cluster.address, "--json")
+        assert ended.code == 0, ended.err
+        told = json.loads(ended.out)["series"][GOLD]
+        assert (told["state"], told["process"]) == ("judged", cluster.workers[0].pid)
+        assert fleets.bytes_of(trained, GOLD) == before
 
-    running = fleets.Running(trained, "run", "--only", GOLD, "--from", "train", "--scheduler", cluster.address)
-    running.wait_for(f"{GOLD}: train")
-    cluster.scheduler.kill()
-    code, answer = running.ended()
-    assert code == 6
-    assert "is gone" in answer["error"]
-    assert "assay fleet resume" in answer["error"]
+        running = fleets.Running(trained, "run", "--only", GOLD, "--from", "train", "--scheduler", cluster.address)
+        running.wait_for(f"{GOLD}: train")
+        cluster.scheduler.kill()
+        code, answer = running.ended()
+        assert code == 6
+        assert "is gone" in answer["error"]
+        assert "assay fleet resume" in answer["error"]
+    finally:
+        cluster.stop()
 
 
 def task_of(made: CommandLine, **changes: str) -> fleet_task.Task:
@@ -121,7 +242,8 @@ def task_of(made: CommandLine, **changes: str) -> fleet_task.Task:
     return fleet_task.Task(GOLD, str(made.home), "token", fleet_task.digest(work), 1)._replace(**changes)
 
 
-def test_a_worker_of_another_home_or_other_settings_does_nothing(trained, monkeypatch, tmp_path):
+def test_a_worker_of_another_home_or_other_settings_does_nothing(team, monkeypatch):
+    trained = team.made
     for name, value in trained.environment.items():
         monkeypatch.setenv(name, value)
     before = trained.clock()
@@ -136,7 +258,8 @@ def test_a_worker_of_another_home_or_other_settings_does_nothing(trained, monkey
     assert trained.clock() == before
 
 
-def test_what_a_worker_has_tried_is_left_for_the_parent_to_write(trained, monkeypatch):
+def test_what_a_worker_has_tried_is_left_for_the_parent_to_write(team, monkeypatch):
+    trained = team.made
     for name, value in trained.environment.items():
         monkeypatch.setenv(name, value)
     work = job.prepare(instruments.series_named(GOLD), trials=1)

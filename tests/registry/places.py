@@ -99,6 +99,8 @@ def object_store() -> Iterator[dict[str, str]]:
             )
         yield environment
     finally:
+        moto_state = urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+        urllib.request.urlopen(moto_state, timeout=60).close()  # which outlives the server
         server.stop()
 
 
