@@ -12,7 +12,7 @@ import click
 from market.errors import AssayError
 
 # Failures of the machine that no code of ours can cause or mend.
-_MACHINE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENOTDIR}
+MACHINE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENOTDIR}
 _INTERRUPTED = "interrupted: run the same command again to go on with what is not done yet"
 
 
@@ -85,7 +85,7 @@ def _fail(message: str, code: int, given: list[str]) -> None:
 
 def _unexpected(error: Exception) -> tuple[str, int]:
     """Return what to say, and the exit code: the machine's failures are no bugs; whatever else happens is, and kept."""
-    if isinstance(error, OSError) and error.errno in _MACHINE:
+    if isinstance(error, OSError) and error.errno in MACHINE:
         return f"{error.strerror}: {error.filename or 'the disk'}: mend that and run the same command again.", 6
     return _bug(error), 70
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from market.errors import UsageError
+from market.errors import AssayError, UsageError
 from pipeline.cli_options import JSON
 
 _ONLY = click.option("--only", multiple=True, metavar="PATTERN", help="Series such as 'XAU*_15T'; may be repeated.")
@@ -99,8 +99,13 @@ def import_(only: tuple[str, ...], as_json: bool) -> None:
 def _ended(answer: dict[str, Any], as_json: bool) -> None:
     from pipeline import fleet_report, fleet_run, screen, screen_fleet
 
-    told = answer | {"report": fleet_report.known(answer["asked"]["only"])}
-    screen.show(told, as_json, screen_fleet.ran)
+    try:
+        report, problem = fleet_report.known(answer["asked"]["only"]), None
+    except AssayError as error:
+        report, problem = None, error
+    screen.show(answer | {"report": report}, as_json, screen_fleet.ran)
+    if problem is not None:
+        raise problem
     sys.exit(fleet_run.exit_code(answer))
 
 

@@ -32,6 +32,7 @@ _TOPIC = "assay-fleet"
 _TICK = 0.05  # seconds
 _PATIENCE = 60.0  # seconds for the first worker of a cluster
 _LAST = 3.0  # seconds to end
+_ABSENT = 120.0  # seconds after which a machine without workers is taken for gone
 _LOST = (
     f"its worker died {RETRIES + 1} times while it was at work on this series: most likely the machine ran out of "
     "memory. Give it fewer workers (--workers), or a larger machine."
@@ -54,15 +55,31 @@ class Engine:
     def __init__(self, client: distributed.Client, share: float, tell: Told) -> None:
         self._client, self._share = client, share
         self._futures: dict[str, distributed.Future] = {}
+        self._hosts: dict[str, str] = {}
+        self._seen: dict[str, float] = {}
+        self._served = time.monotonic()
         client.subscribe_topic(_TOPIC, lambda event: tell(*event[1]))
 
     def hosts(self) -> list[Host]:
-        """Return the machines that have workers now; raises UnavailableError where the scheduler is gone."""
+        """Return the machines that have workers now.
+
+        Raises UnavailableError where the scheduler is gone, or has had no worker for two minutes.
+        """
         with _reached(self._client):
-            return fleet_admission.hosts_of(self._client.scheduler_info()["workers"], self._share)
+            found = fleet_admission.hosts_of(self._client.scheduler_info()["workers"], self._share)
+        now = time.monotonic()
+        self._seen |= {host.name: now for host in found}
+        self._served = now if found else self._served
+        if now - self._served > _ABSENT:
+            raise UnavailableError(
+                f"The scheduler has had no worker for {_ABSENT:g} s. Finished stages are kept: start some, then `assay "
+                "fleet resume`."
+            )
+        return found
 
     def submit(self, task: Task, host: str) -> None:
         """Let a worker of `host` run `task`."""
+        self._hosts[task.series] = host
         key = f"{task.series}-{task.token[:8]}-{time.monotonic_ns()}"
         self._futures[task.series] = self._client.submit(
             _run, tuple(task), key=key, pure=False, workers=[host], allow_other_workers=False
@@ -76,7 +93,21 @@ class Engine:
         if self._client.status != "running":
             raise _gone(self._client)
         done = [series for series, future in self._futures.items() if future.done()]
-        return [_outcome(series, self._futures.pop(series), self._client) for series in done]
+        came = [_outcome(series, self._futures.pop(series), self._client) for series in done]
+        return came + [self._left_behind(series) for series in self._on_lost_machines()]
+
+    def _on_lost_machines(self) -> list[str]:
+        """Return the series whose machine has had no worker for two minutes: nothing would ever come of them."""
+        with suppress(TimeoutError):  # a busy scheduler
+            self.hosts()
+        now = time.monotonic()
+        seen = {series: self._seen.setdefault(self._hosts[series], now) for series in self._futures}
+        return [series for series, last in seen.items() if now - last > _ABSENT]
+
+    def _left_behind(self, series: str) -> Outcome:
+        self._futures.pop(series).cancel()
+        told = f"its machine, {self._hosts[series]}, has had no worker for {_ABSENT:g} s: `assay fleet resume` goes on"
+        return Outcome(series, {}, {}, 0, 0, error=f"{told}.", exit_code=UnavailableError.exit_code)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pipeline.workspace import Workspace
 _COLUMNS = 400  # of features, where none are stored yet
 _FEATURE_BYTES = 2.5  # of a value in the file: 2.4 was measured on gold
 _OTHER_BYTES = 80  # a bar, of labels, predictions, scores and equity
-_AT_REST = 500_000_000  # bytes of memory of a process that trains nothing
+_AT_REST = 900_000_000  # bytes of memory of a worker that has trained others before
 _COPIES = 6.2  # of the features, as float32, that a training has at its peak
 _RUN_BYTES = 4_000_000  # of a bundle, a card, its plots and its MLflow run
 
@@ -76,7 +76,8 @@ def cost(target: Workspace, stages: Iterable[str], bars: int, so_far: Known) -> 
 def memory(bars: int, columns: int) -> int:
     """Return the bytes that a training of so many bars and features is expected to need at its peak.
 
-    Measured from 7,000 to 40,000 bars of 386 features: the code with its libraries, and 6.2 copies of the features.
+    Measured from 9,000 to 342,000 bars of 386 features: the code with its libraries, and 6.2 copies of the features.
+    Where only events are labelled (`cusum`) it is far less, and an upper bound.
     """
     return round(_AT_REST + _COPIES * 4 * bars * columns)
 

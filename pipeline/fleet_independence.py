@@ -17,10 +17,14 @@ _MOST_ALIKE = 5
 def of(targets: Mapping[str, Workspace]) -> dict[str, Any]:
     """Return the mean correlation of all pairs' daily returns, the effective number of models and the pairs most alike.
 
-    Of judged windows, on the UTC days that both of a pair have; `pairs` holds those with so many common days, and none
-    of a model that did not trade, which counts as unlike any other.
+    Of judged windows, on the UTC days that both of a pair have; `pairs` holds those with so many common days, others
+    count as unlike. A model that did not trade is no bet at all: `traded` are the others, which alone are counted.
     """
-    daily = pd.DataFrame({name: daily_returns(_equity(target)) for name, target in targets.items()})
+    every = {name: daily_returns(_equity(target)) for name, target in targets.items()}
+    daily = pd.DataFrame({name: returns for name, returns in every.items() if returns.any()})
+    if daily.empty:
+        none = {"days": 0, "mean_correlation": 0.0, "effective": 0.0, "most_alike": [], "pairs": []}
+        return {"models": len(every), "traded": 0} | none
     mean = multiplicity.mean_correlation(daily.to_numpy())
     known = daily.corr(min_periods=multiplicity.LEAST_COMMON_DAYS).to_numpy()
     names = list(daily)
@@ -30,8 +34,9 @@ def of(targets: Mapping[str, Workspace]) -> dict[str, Any]:
         if np.isfinite(known[a, b])
     ]
     return {
-        "models": len(names),
-        "days": len(daily),
+        "models": len(every),
+        "traded": len(names),
+        "days": int((daily.notna().sum(axis=1) > 1).sum()),
         "mean_correlation": round(mean, 4),
         "effective": round(multiplicity.effective_number(len(names), mean), 2),
         "most_alike": sorted(pairs, key=lambda one: -one["correlation"])[:_MOST_ALIKE],

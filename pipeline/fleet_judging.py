@@ -112,5 +112,8 @@ def _failure(fleet: Fleet, outcome: Outcome) -> str:
     if not outcome.trace:
         return told
     path = fleet.home / "logs" / f"bug-fleet-{outcome.series}.txt"
-    durable.write_text(path, outcome.trace)
+    try:
+        durable.write_text(path, outcome.trace)
+    except OSError as error:
+        return f"{told}. The details could not be written to {path}: {error}."
     return f"{told}. The details are in {path}; please report them."

@@ -17,6 +17,8 @@ from pipeline.workspace import read_json
 
 FOLDER = "fleet"
 
+_PATIENCE = 1.0  # seconds: who only asks whether a fleet runs holds the lock for an instant
+
 
 class Holder(NamedTuple):
     """Who runs the fleet, since when (UTC), and a token that a worker finds in the home if it sees the same one."""
@@ -33,7 +35,7 @@ def held(home: Path) -> Iterator[Holder]:
     folder = home / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / ".lock", timeout=_PATIENCE):
             since = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
             holder = Holder(os.getpid(), socket.gethostname(), since, secrets.token_hex(16))
             durable.write_json(_path(home), holder._asdict())

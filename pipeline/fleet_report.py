@@ -1,13 +1,15 @@
 """`assay fleet report`: what the verdicts of a fleet are worth together, made from what stands in the home."""
 
+import datetime as dt
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
 
 from backtest import multiplicity
 from market import fleet_settings, settings, tables
-from market.errors import AssayError, UnavailableError
+from market.errors import AssayError, DataError, UnavailableError
+from market.instruments import Series
 from pipeline import (
     answers,
     fleet_board,
@@ -16,9 +18,13 @@ from pipeline import (
     fleet_plan,
     fleet_portfolio,
     input_drift,
+    job,
     receipts,
+    shared_stages,
+    verdict,
     workspace,
 )
+from pipeline.fleet_board import FAILED
 from pipeline.fleet_plan import GATE
 from pipeline.job_stages import stages_of
 from pipeline.workspace import Workspace
@@ -60,7 +66,7 @@ def known(only: Iterable[str]) -> dict[str, Any] | None:
         "home": str(home),
         "verdicts": rows,
         "counts": dict(Counter(one["status"] for one in rows)),
-        "luck": _luck(cards),
+        "luck": _luck([one.series.name for one in chosen], cards),
         "independence": fleet_independence.of(targets),
         "portfolio": fleet_portfolio.of(
             targets, {name: card for name, card in cards.items() if card.status == "READY"}
@@ -82,10 +88,14 @@ def _row(target: Workspace, known: dict[str, Any]) -> tuple[dict[str, Any], Card
         card = answers.read(target)
     except AssayError as error:
         return row | {"status": "damaged", "why": str(error)}, None
+    if known.get("state") == FAILED and _instant(known["at"]) > _instant(card.made_at):
+        return row | {"status": "refused" if known.get("refused") else FAILED}, None
     row |= {"run_id": card.run_id, "looks": card.looks, "trials": card.trials}
     row |= {name: card.oos.get(name) for name in _FIGURES}
     if not _stands(target):
         return row | {"status": "stale", "why": "trained again since, and not judged yet"}, None
+    if outdated := _outdated(series):
+        return row | {"status": "stale", "why": outdated}, None
     failed = [gate.name for gate in card.gates if gate.asked and not gate.passed]
     judged = {"profile": card.profile, "gates": [gate.model_dump(mode="json") for gate in card.gates]}
     return row | {"status": card.status, "failed": failed, "why": ""} | judged, card
@@ -101,29 +111,52 @@ def _stands(target: Workspace) -> bool:
     )
 
 
-def _luck(cards: dict[str, Card]) -> dict[str, Any]:
+def _outdated(series: Series) -> str | None:
+    """Return why a verdict is not of today's bars, settings and code, None where it is; no table is read for it."""
+    work = job.prepare(series)
+    for name, order_of in (*((stage.name, stage.order) for stage in stages_of()), (GATE, verdict.order_of)):
+        made = receipts.read(work.workspace.receipt(name))
+        try:
+            held = made is not None and shared_stages.key_of(made) == shared_stages.key_of(order_of(work))
+        except (DataError, FileNotFoundError):  # tables that were pruned make no verdict untrue
+            continue
+        if not held:
+            return f"{name}: bars, settings or code are others than it was made from; `assay fleet plan` says which"
+    return None
+
+
+def _instant(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text)
+
+
+def _luck(names: Sequence[str], cards: dict[str, Card]) -> dict[str, Any]:
     """Return how many of so many looks the gate is expected to promote without any edge, by its measured error rate.
 
-    An expectation adds up, however alike the series are; `at_most_95` uses the upper bound of the rate.
+    All looks at the series `names` count, also of those whose verdict stands no more, at the worst rate of the others;
+    `elsewhere` are those at other series. An expectation adds up, however alike the series are; `at_most_95` uses the
+    upper bound of the rate.
     """
     entries = ledger.read(settings.home()).entries
-    looks, expected, at_most = 0, 0.0, 0.0
-    unmeasured = []
-    for name, card in cards.items():
-        mine = [one for one in entries if one.series == name]
-        taken = max(ledger.count_of(mine, card.window["oos_start"], card.window["cut_off"]).looks, 1)
-        looks += taken
-        if "upper_bound_95" not in card.placebo:
-            unmeasured.append(name)
-            continue
-        expected += taken * card.placebo["promotions"] / card.placebo["worlds"]
-        at_most += taken * card.placebo["upper_bound_95"]
+    counted = Counter(one.series for one in entries if one.kind == "look")
+    taken = {name: max(counted[name], cards[name].looks if name in cards else 0) for name in names}
+    unmeasured = [name for name, card in cards.items() if "upper_bound_95" not in card.placebo]
+    rates = {
+        name: (card.placebo["promotions"] / card.placebo["worlds"], card.placebo["upper_bound_95"])
+        for name, card in cards.items()
+        if name not in unmeasured
+    }
+    worst = max(rates.values(), key=lambda one: one[1], default=(0.0, 0.0))
+    looks = sum(taken.values())
+    expected = sum(count * rates.get(name, worst)[0] for name, count in taken.items())
+    at_most = sum(count * rates.get(name, worst)[1] for name, count in taken.items())
     ready = sum(card.status == "READY" for card in cards.values())
-    rate = at_most / max(looks - len(unmeasured), 1)
+    rate = at_most / max(looks, 1)
     return {
         "looks": looks,
+        "elsewhere": sum(count for name, count in counted.items() if name not in taken),
         "ready": ready,
         "unmeasured": unmeasured,
+        "gate_failed": sorted(name for name, one in cards.items() if one.placebo.get("status", "PASSED") != "PASSED"),
         "expected_false": None if unmeasured else round(expected, 4),
         "at_most_95": None if unmeasured else round(at_most, 4),
         "chance_of_one_at_most": None if unmeasured else round(multiplicity.chance_of_a_pass(looks, rate), 4),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from market import instruments, settings, tables
+from market.command import MACHINE
 from market.errors import AssayError, UnavailableError
 from pipeline import (
     fleet_lock,
@@ -121,6 +122,8 @@ def failed(series: str, stage: str, error: Exception) -> Outcome:
     outcome = Outcome(series, {}, {}, 0, os.getpid(), stage)
     if isinstance(error, AssayError):
         return outcome._replace(error=str(error), exit_code=error.exit_code)
+    if isinstance(error, OSError) and error.errno in MACHINE:
+        return outcome._replace(error=f"the machine refused: {error}", exit_code=UnavailableError.exit_code)
     said = " ".join(str(error).split())[:200]
     told = f"this is a bug in Assay ({type(error).__name__}: {said})"
     trace = "".join(traceback.format_exception(error))

@@ -93,7 +93,7 @@ def _bundles(target: Workspace, known: Referred) -> Iterator[Needless]:
     last = receipts.read(target.receipt("train"))
     written = {Path(name).parent.name for name in last.outputs} if last is not None else set()
     kept = written | {digest[:_NAME] for digest in known.bundles}
-    for folder in sorted(target.bundles.glob("[!.]*")):
+    for folder in sorted(target.bundles.glob("[0-9a-f]" * _NAME)):
         if folder.is_dir() and folder.name not in kept and folder not in known.going:
             yield Needless(target.series.name, BUNDLES, "nothing refers to it", size(folder), (folder,))
 

@@ -52,8 +52,11 @@ def stood(console: Console, answer: Told) -> None:
         table.add_row(name, _coloured(one["state"]), *told)
     console.print(table)
     who = answer["holder"]
-    at_work = f"process {who['pid']} on {who['host']} is at work since {who['since']}"
-    console.print(at_work if answer["running"] else f"nobody is at work; the last run: {escape(answer['state'])}")
+    if not answer["running"]:
+        console.print(f"nobody is at work; the last run: {escape(answer['state'])}")
+    else:
+        known = f"process {who['pid']} on {who['host']} is at work since {who['since']}" if who else ""
+        console.print(escape(known or "another process is at work"))
 
 
 def ran(console: Console, answer: Told) -> None:

@@ -17,12 +17,13 @@ def stood(console: Console, answer: Mapping[str, Any]) -> None:
         for row in one.get("parts", []):
             state = row["state"]
             shown = f"[{_COLOURS.get(state, 'yellow')}]{state}[/]"
-            table.add_row(one["series"], row["part"], shown, _size(row["bytes_here"]), _size(row["bytes_there"]))
+            sizes = _size(row["bytes_here"]), _size(row["bytes_there"])
+            table.add_row(escape(one["series"]), row["part"], shown, *sizes)
     console.print(table)
     console.print(f"here: {escape(answer['home'])}; there: {escape(answer['store'])}", soft_wrap=True)
     for one in answer["series"]:
         if "refused" in one:
-            console.print(f"[red]{one['series']}: {escape(one['refused'])}[/]", soft_wrap=True)
+            console.print(f"[red]{escape(one['series'])}: {escape(one['refused'])}[/]", soft_wrap=True)
 
 
 def moved(console: Console, answer: Mapping[str, Any]) -> None:

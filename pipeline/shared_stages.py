@@ -64,29 +64,29 @@ class Shared:
         parcel = parcels.read(self.store, f"series/{self.series}/{name}") if name in self.there else None
         return None if parcel is None else parcels.bring(self.store, self.work.workspace, parcel)
 
-    def send(self, stage: Stage) -> int:
-        """Send what the stage has made unless the store has it; return how many bytes were sent.
+    def send(self, stage: Stage, *, anew: bool = False) -> int:
+        """Send what the stage has made, unless the store has it or it is done `anew`; return how many bytes were sent.
 
         What the store has had of the stage for longer than a day goes, if it is of other inputs, settings or code.
         """
         path = self.work.workspace.receipt(stage.name)
         made = receipts.read(path)
-        if made is None or (name := _name(stage.name, key_of(made))) in self.there:
+        if made is None or ((name := _name(stage.name, key_of(made))) in self.there and not anew):
             return 0
         receipt = parcels.described(path)
-        sent = self._send(name, [*self._outputs(made), receipt], receipt.sha256)
+        sent = self._send(name, [*self._outputs(made), receipt], receipt.sha256, anew=anew)
         if (folds := name.replace(".json", _FOLDS_OF)) in self.there:
             self.store.delete(f"series/{self.series}/{folds}")
             del self.there[folds]
         self._sweep(stage, keep=name)
         return sent
 
-    def offer(self) -> int:
+    def offer(self, *, anew: bool = False) -> int:
         """Send what this home has of the stages as they are asked for now; return how many bytes were sent."""
         sent = 0
         for stage, order in self._orders():
             if self._is_here(stage, order):
-                sent += self.send(stage)
+                sent += self.send(stage, anew=anew)
         return sent
 
     def forget(self, names: Iterable[str]) -> None:
@@ -136,8 +136,8 @@ class Shared:
                 state = shared_tables.NOWHERE if made is None else STALE
             yield stage.name, state, here, parcel.bytes if parcel else 0
 
-    def _send(self, name: str, files: list[Local], digest: str, to: str = "") -> int:
-        there = set[str]() if to else self._fresh()
+    def _send(self, name: str, files: list[Local], digest: str, to: str = "", *, anew: bool = False) -> int:
+        there = set[str]() if to or anew else self._fresh()
         sent = parcels.send(self.store, self.work.workspace, f"series/{self.series}/{name}", files, digest, there, to)
         now = Found(1, dt.datetime.now(dt.UTC))
         self.there[name] = now

@@ -101,10 +101,13 @@ def beside(work: Job) -> list[Workspace]:
     return [Workspace(home, series._replace(symbol=symbol)) for symbol in sorted(work.instrument.companions)]
 
 
-def send(store: Store, target: Workspace, part: Part) -> int:
-    """Send a part whatever the store has of it; return how many bytes were sent. The series' lock is the caller's."""
+def send(store: Store, target: Workspace, part: Part, *, anew: bool = False) -> int:
+    """Send a part whatever the store has of it; return how many bytes were sent. The series' lock is the caller's.
+
+    Bytes that the store has are sent again where it is done `anew`.
+    """
     assert part.here is not None  # there is something to send
-    there = {} if part.there is None else {one.sha256: one for one in part.there.files}
+    there = {} if part.there is None or anew else {one.sha256: one for one in part.there.files}
     name = f"series/{target.series.name}/{part.name}.json"
     sent = parcels.send(store, target, name, _files(target, part.name), part.here, there)
     remember(store, target, part.name, part.here)

@@ -1,15 +1,18 @@
 """`assay tables`: what of each series is here and what in the store, and one sent to the other by hand."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 from market import instruments, settings
 from market.errors import DataError, UnavailableError, UsageError, nearest
 from pipeline import job, shared_stages, shared_tables, table_store, workspace
 from pipeline.job import Job
-from pipeline.shared_tables import DIFFER, NOWHERE, TO_BRING, TO_SEND
+from pipeline.shared_tables import DIFFER, IN_STEP, NEWER_HERE, NEWER_THERE, NOWHERE, TO_BRING, TO_SEND
 from pipeline.table_store import Store
+from pipeline.workspace import Workspace
 
 
 def status(only: tuple[str, ...]) -> dict[str, Any]:
@@ -74,16 +77,33 @@ def _row(name: str, state: str, here: int, there: int) -> dict[str, Any]:
 
 
 def _moved(store: Store, work: Job, named: bool, *, sends: bool) -> dict[str, Any]:
-    """Move one side's parts and stages to the other; DataError where both differ and the series was not `named`."""
+    """Move one side's parts and stages to the other; DataError where both differ and the series was not `named`.
+
+    Of a series that was named everything is sent anew, also what the store seems to have: its bytes may be damaged.
+    """
     target, moved = work.workspace, 0
-    wanted, move = (TO_SEND, shared_tables.send) if sends else (TO_BRING, shared_tables.bring)
-    with workspace.locked(target):
+    wanted = {*TO_SEND, *((DIFFER, NEWER_THERE, IN_STEP) if named else ())}
+    if not sends:
+        wanted = {*TO_BRING, *((DIFFER, NEWER_HERE) if named else ())}
+    with _held(target):
         for name in shared_tables.PARTS:
             part = shared_tables.look(store, target, name)
-            if part.state in wanted or (part.state == DIFFER and named):
-                moved += move(store, target, part)
+            if part.state in wanted:
+                send = partial(shared_tables.send, anew=named)
+                moved += (send if sends else shared_tables.bring)(store, target, part)
             elif part.state == DIFFER:
                 raise DataError(shared_tables.refusal(store, target, part))
         shared = shared_stages.Shared(store, work)
-        moved += shared.offer() if sends else shared.collect()
+        moved += shared.offer(anew=named) if sends else shared.collect()
     return _stands(store, work) | {"moved": moved}
+
+
+@contextmanager
+def _held(target: Workspace) -> Iterator[None]:
+    """Hold the series; raises BusyError where another process does, which is this series' fault alone."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(workspace.locked(target))
+        except UnavailableError as error:
+            raise shared_tables.BusyError(str(error)) from None
+        yield

@@ -59,11 +59,8 @@ class Store:
         base = f"{self._root}/{folder}"
         with self._reached():
             found = self._files.get_file_info(fs.FileSelector(base, recursive=True, allow_not_found=True))
-        return {
-            one.path[len(base) + 1 :]: Found(one.size, one.mtime)
-            for one in found
-            if one.type == fs.FileType.File and one.size and "/." not in one.path
-        }
+        objects = {one.path[len(base) :]: one for one in found if one.type == fs.FileType.File and one.size}
+        return {path[1:]: Found(one.size, one.mtime) for path, one in objects.items() if "/." not in path}
 
     def read(self, name: str) -> bytes | None:
         """Return a small object, None where there is none: an empty one is what an interrupted writer left."""
@@ -196,13 +193,13 @@ def opened(url: str) -> Store:
     parts = _parts(url, _WANTED)
     path = parts.path.strip("/")
     if ".." in path.split("/") or "" in path.split("/")[1:]:
-        raise UsageError(f"{_WANTED}, not {url!r}.")
+        raise UsageError(f"{_WANTED}; it is set to something else.")
     if parts.scheme == "file" and not parts.netloc and path:
         return Store(f"file:///{path}", fs.LocalFileSystem(), f"/{path}")
     if parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc):
         root = f"{parts.netloc}/{path}".rstrip("/")
         return Store(f"s3://{root}", _s3(), root)
-    raise UsageError(f"{_WANTED}, not {url!r}.")
+    raise UsageError(f"{_WANTED}; it is set to something else.")
 
 
 def _s3() -> fs.S3FileSystem:

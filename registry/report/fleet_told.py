@@ -29,6 +29,10 @@ def verdict(answer: Told) -> str:
 def luck(told: Told) -> str:
     """Return how many false promotions are to be expected."""
     said = f"Luck: {told['looks']} looks at judged windows, {told['ready']} READY. "
+    if told["elsewhere"]:
+        said += f"{counted(told['elsewhere'], 'look')} more at other series stand in the ledger. "
+    if told["gate_failed"]:
+        said += f"The gate failed its own test as it was measured for {len(told['gate_failed'])} of them. "
     if told["unmeasured"]:
         return (
             said + f"Nobody has measured the gate's error rate for {len(told['unmeasured'])} of them: `assay placebo`."
@@ -41,9 +45,12 @@ def luck(told: Told) -> str:
 
 def independence(told: Told) -> str:
     """Return how many independent models these are worth."""
+    if not told["traded"]:
+        return f"Independence: none of {counted(told['models'], 'model')} traded: they are worth none."
     said = (
-        f"Independence: {counted(told['models'], 'model')}, worth {told['effective']:g} independent ones (mean "
-        f"correlation of daily returns {told['mean_correlation']:+.3f} over {told['days']} days)."
+        f"Independence: {told['traded']} of {counted(told['models'], 'model')} traded, worth {told['effective']:g} "
+        f"independent ones (mean correlation of daily returns {told['mean_correlation']:+.3f} over {told['days']} days "
+        "on which two or more have any)."
     )
     alike = told["most_alike"][:1]
     return said + "".join(f" Most alike: {a['first']} and {a['second']}, {a['correlation']:+.2f}." for a in alike)

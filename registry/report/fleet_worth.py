@@ -28,7 +28,7 @@ def tiles(answer: Told) -> Markup:
         ("READY", f"{luck['ready']}", f"of {judged} judged, {len(answer['verdicts'])} in the fleet"),
         ("Looks at judged windows", f"{luck['looks']}", "each a chance for luck"),
         ("False promotions expected", false, most),
-        ("Independent models", f"{alike['effective']:g}", f"what {alike['models']} judged are worth"),
+        ("Independent models", f"{alike['effective']:g}", f"what {alike['traded']} that traded are worth"),
     )
     return joined([tag("div", *(_tile(*one) for one in made), class_="tiles four"), note(_chance(luck))])
 

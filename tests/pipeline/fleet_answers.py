@@ -62,7 +62,7 @@ def every(names: list[str] = NAMES, ready: tuple[str, ...] = READY) -> dict[str,
 def luck(looks: int, ready: int) -> dict[str, Any]:
     """Return what luck would promote of so many looks, of which none has promoted any world."""
     told = {"expected_false": 0.0, "at_most_95": round(0.00994 * looks, 4), "chance_of_one_at_most": 0.34}
-    return {"looks": looks, "ready": ready, "unmeasured": []} | told
+    return {"looks": looks, "elsewhere": 0, "ready": ready, "unmeasured": [], "gate_failed": []} | told
 
 
 def independence(models: list[str]) -> dict[str, Any]:
@@ -76,7 +76,13 @@ def independence(models: list[str]) -> dict[str, Any]:
     alike = sorted(pairs, key=lambda one: -one["correlation"])[:5]
     mean = float(np.mean([one["correlation"] for one in pairs])) if pairs else 0.0
     effective = round(mean + (1.0 - mean) * len(models), 2)
-    told = {"models": len(models), "days": 260, "mean_correlation": round(mean, 4), "effective": effective}
+    told = {
+        "models": len(models),
+        "traded": len(models),
+        "days": 260,
+        "mean_correlation": round(mean, 4),
+        "effective": effective,
+    }
     return told | {"most_alike": alike, "pairs": pairs}
 
 

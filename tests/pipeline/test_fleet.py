@@ -239,6 +239,26 @@ def test_bars_that_cannot_be_used_are_refused_and_not_failed(ran, tmp_path):
     assert {one["series"]: one["status"] for one in report["verdicts"]}[EURO] == "refused"
 
 
+def test_a_verdict_that_is_not_of_today_does_not_stand_in_the_report(ran, tmp_path):
+    made = fleets.copied(ran[0], tmp_path / "home")
+
+    def told() -> dict[str, dict]:
+        return {one["series"]: one for one in json.loads(made("fleet", "report", "--json").out)["verdicts"]}
+
+    before, board = told()[GOLD]["status"], made.home / "fleet" / "board.json"
+    assert before in ("READY", "FAILED")
+    known = json.loads(board.read_text())
+    known["series"][GOLD] |= {"state": "failed", "at": "2099-01-01T00:00:00+00:00", "why": "train: a leak"}
+    board.write_text(json.dumps(known))
+    assert (told()[GOLD]["status"], told()[GOLD]["why"]) == ("failed", "train: a leak")
+    known["series"][GOLD] |= {"at": "2000-01-01T00:00:00+00:00"}
+    board.write_text(json.dumps(known))
+    assert told()[GOLD]["status"] == before
+    made.replace("gates", "trades = 200", "trades = 201")
+    assert {one["status"] for one in told().values() if "run_id" in one} == {"stale"}
+    assert "gate: bars, settings or code are others" in told()[SILVER]["why"]
+
+
 def test_the_correlation_of_models_is_that_of_their_daily_returns(ran):
     made, _, answer, _ = ran
     daily = []

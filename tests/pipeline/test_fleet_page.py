@@ -143,6 +143,12 @@ def test_models_that_share_no_days_have_no_matrix():
     assert "No two models have 30 days in common" in said
 
 
+def test_models_that_never_traded_are_worth_none():
+    none = {"models": 18, "traded": 0, "days": 0, "mean_correlation": 0.0, "effective": 0.0}
+    said = words(made(independence=none | {"most_alike": [], "pairs": []}), "independence")
+    assert "none of 18 models traded: they are worth none" in said
+
+
 def test_the_worst_input_of_a_series_is_named_beside_what_chance_would_do(text):
     at = NAMES.index("XAUUSD_1H") - 1  # the first has no verdict
     told = fleet_answers.drift(at)

@@ -233,7 +233,8 @@ def test_other_bytes_under_a_manifest_are_refused(environment, tmp_path, halves)
 
 
 def test_bytes_that_were_changed_in_the_store_are_refused(environment, tmp_path, halves):
-    told_of(home_of(tmp_path / "a", halves[0]), "send")
+    made = home_of(tmp_path / "a", halves[0])
+    told_of(made, "send")
     store, reader = store_of(), home_of(tmp_path / "b")
     for name in store.names(f"content/{GOLD}"):
         store.write(f"content/{GOLD}/{name}", b"other bytes")
@@ -241,6 +242,20 @@ def test_bytes_that_were_changed_in_the_store_are_refused(environment, tmp_path,
     assert code == 4
     assert "is damaged: its sha256 is" in told["refused"]
     assert not bars_of(reader)
+    assert told_of(made, "send")[1]["moved"] == 0, "the store seems to have them"
+    assert told_of(made, "send", "--only", GOLD)[1]["moved"] > 0
+    assert told_of(reader, "bring")[0] == 0
+    assert bars_of(reader) == bars_of(made)
+
+
+def test_bars_that_are_newer_here_are_given_up_for_those_of_the_store_where_one_says_so(folder, tmp_path, halves):
+    made = home_of(tmp_path / "a", halves[0])
+    told_of(made, "send")
+    before = bars_of(made)
+    extended(made, halves[1])
+    assert state_of(told_of(made, "bring")[1]) == "newer here"
+    assert state_of(told_of(made, "bring", "--only", GOLD)[1]) == "in step"
+    assert bars_of(made) == before
 
 
 @pytest.mark.parametrize("path", ["../out", "/out", "bars/../../out", "ledger.jsonl", "bars/EURUSD_1H.parquet"])

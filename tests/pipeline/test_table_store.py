@@ -50,6 +50,14 @@ def test_what_is_sent_comes_back_and_is_listed(store, tmp_path):
     assert store.names("content") == {}
 
 
+def test_a_store_may_lie_below_a_hidden_folder_and_lists_nothing_half_written(tmp_path):
+    (tmp_path / ".hidden").mkdir()
+    store = table_store.opened(f"file://{tmp_path}/.hidden/tables")
+    store.write("series/X/bars.json", b"{}")
+    (tmp_path / ".hidden" / "tables" / "series" / "X" / ".bars.json.tmp").write_bytes(b"{")
+    assert [*store.names("series")] == ["X/bars.json"]
+
+
 def test_other_bytes_are_neither_sent_nor_brought(store, tmp_path):
     file = tmp_path / "table"
     file.write_bytes(b"changed")
