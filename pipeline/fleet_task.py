@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from threadpoolctl import threadpool_limits
+
 from market import instruments, settings, tables
 from market.command import MACHINE
 from market.errors import AssayError, UnavailableError
@@ -101,7 +103,11 @@ def run(task: Task, tell: Callable[[str, str, int], None]) -> Outcome:
     try:
         store = table_store.store() if task.tables else None
         work = _prepared(task, store)
-        with workspace.locked(work.workspace), trial_records.left_in(work.workspace.run):
+        with (
+            threadpool_limits(work.threads),  # else BLAS takes every core for itself, and all wait for each other
+            workspace.locked(work.workspace),
+            trial_records.left_in(work.workspace.run),
+        ):
             if store is not None:
                 shared_tables.settle_all(store, work, held=True, sends=False)
             shared = shared_stages.of(store, work, follows=True)
@@ -130,7 +136,7 @@ def failed(series: str, stage: str, error: Exception) -> Outcome:
     return outcome._replace(error=told, exit_code=AssayError.exit_code, trace=trace)
 
 
-def _prepared(task: Task, store: Store | None) -> Job:
+def _prepared(task: Task, store: Store | None) -> Alone:
     """Return the job, in a home of its own where there is a store; raises UnavailableError where this process is not of
     the fleet that asks.
     """

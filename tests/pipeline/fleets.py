@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -90,6 +91,11 @@ def copied(made: CommandLine, folder: Path) -> CommandLine:
     return CommandLine(folder)
 
 
+def _hears_ctrl_c() -> None:
+    """Undo what a shell does to whatever it begins in the background: there SIGINT is not heard."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Running:
     """`assay fleet …` in a process of its own, whose lines can be waited for."""
 
@@ -103,6 +109,7 @@ class Running:
             env=os.environ | made.environment,
             cwd=PROJECT,
             text=True,
+            preexec_fn=_hears_ctrl_c,
         )
 
     def wait_for(self, line: str, seconds: float = 400.0) -> None:
