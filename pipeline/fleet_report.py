@@ -40,16 +40,16 @@ def report(only: Iterable[str]) -> dict[str, Any]:
     how far inputs have drifted, and costs.
 
     Of the series that fit one of the patterns `only` (all of the fleet without one). Raises UnavailableError where none
-    of them has a verdict yet.
+    of them has a verdict that stands.
     """
     found = known(only)
     if found is None:
-        raise UnavailableError("No series of the fleet has a verdict yet: `assay fleet run`.")
+        raise UnavailableError("No series of the fleet has a verdict that stands: `assay fleet run`.")
     return found
 
 
 def known(only: Iterable[str]) -> dict[str, Any] | None:
-    """Return the same, None where none of the series has a verdict yet."""
+    """Return the same, None where none of the series has a verdict that stands."""
     home = settings.home()
     chosen = [workspace.of(one) for one in fleet_plan.selected(fleet_settings.series(), [*only])]
     board = fleet_board.last(home).get("series", {})

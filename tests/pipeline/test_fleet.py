@@ -254,9 +254,12 @@ def test_a_verdict_that_is_not_of_today_does_not_stand_in_the_report(ran, tmp_pa
     known["series"][GOLD] |= {"at": "2000-01-01T00:00:00+00:00"}
     board.write_text(json.dumps(known))
     assert told()[GOLD]["status"] == before
+    made.replace("research", "", f"[{GOLD}]\nseed = 7")
+    assert told()[GOLD]["status"] == "stale"
+    assert "train: bars, settings or code are others" in told()[GOLD]["why"]
+    assert told()[SILVER]["status"] in ("READY", "FAILED")
     made.replace("gates", "trades = 200", "trades = 201")
-    assert {one["status"] for one in told().values() if "run_id" in one} == {"stale"}
-    assert "gate: bars, settings or code are others" in told()[SILVER]["why"]
+    assert "has a verdict that stands" in made("fleet", "report").err
 
 
 def test_the_correlation_of_models_is_that_of_their_daily_returns(ran):

@@ -303,5 +303,5 @@ def test_the_page_is_asked_for_with_html_and_goes_where_one_says(tmp_path):
     ended = assay("fleet", "report", "--html", "--to", str(tmp_path))
     assert (ended.code, "is a folder" in ended.err) == (2, True)
     ended = assay("fleet", "report", "--html")
-    assert (ended.code, "No series of the fleet has a verdict yet" in ended.err) == (6, True)
+    assert (ended.code, "No series of the fleet has a verdict that stands" in ended.err) == (6, True)
     assert assay.files() == []
